@@ -1,0 +1,1 @@
+//! Tokenizers, chat templates and segments straight from Hugging Face folders.

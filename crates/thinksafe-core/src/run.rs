@@ -1,0 +1,71 @@
+//! The run directory: which file is where.
+
+use std::path::{Path, PathBuf};
+
+/// The layout of one run's directory (see the design's *Run directory*).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// A run directory at `root`; nothing is created.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Configuration, versions, hashes and seeds.
+    pub fn manifest(&self) -> PathBuf {
+        self.root.join("manifest.json")
+    }
+
+    /// Append-only log, one line a sample.
+    pub fn traces(&self) -> PathBuf {
+        self.root.join("traces.jsonl")
+    }
+
+    /// Append-only log, one line a judged sample.
+    pub fn verdicts(&self) -> PathBuf {
+        self.root.join("verdicts.jsonl")
+    }
+
+    /// What is trained on.
+    pub fn dataset(&self) -> PathBuf {
+        self.root.join("dataset.jsonl")
+    }
+
+    /// The dataset card.
+    pub fn dataset_card(&self) -> PathBuf {
+        self.root.join("README.md")
+    }
+
+    /// Resumable trainer state.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// The adapter in PEFT's format.
+    pub fn adapter(&self) -> PathBuf {
+        self.root.join("adapter")
+    }
+
+    /// Append-only log of one benchmark's items.
+    pub fn evaluation(&self, benchmark: &str) -> PathBuf {
+        self.root.join("eval").join(format!("{benchmark}.jsonl"))
+    }
+
+    /// The report as data.
+    pub fn report_json(&self) -> PathBuf {
+        self.root.join("report.json")
+    }
+
+    /// The report as a page.
+    pub fn report_html(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+}

@@ -1,0 +1,73 @@
+//! What a guard said about an exchange.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a response is safe. What could not be judged is its own value, and nothing ever turns it into `Safe`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "every use must decide on each value")]
+pub enum Safety {
+    /// The guard found nothing.
+    Safe,
+    /// The guard found a violation.
+    Unsafe,
+    /// The guard has a middle value and used it (Qwen3Guard).
+    Controversial,
+    /// There is no usable verdict: unreadable output, too long input, a failed call.
+    Undetermined,
+}
+
+/// Whether a response refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "every use must decide on each value")]
+pub enum Refusal {
+    /// The response declines.
+    Refused,
+    /// The response answers.
+    Complied,
+    /// The judge could not tell.
+    Undetermined,
+}
+
+/// A guard's verdict on one exchange.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Whether the response is safe.
+    pub safety: Safety,
+    /// The guard's probability that it is not, in [0, 1], where the guard gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_unsafe: Option<f64>,
+    /// The violated categories, as the guard names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Whether the response refuses, where the guard says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// Whether the request itself is harmful, where the guard says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_harmful: Option<bool>,
+    /// Why the verdict is undetermined, or the guard's raw words where they explain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Verdict {
+    /// A verdict of which only the safety is known.
+    pub fn of(safety: Safety) -> Self {
+        Self {
+            safety,
+            p_unsafe: None,
+            categories: Vec::new(),
+            refusal: None,
+            prompt_harmful: None,
+            note: None,
+        }
+    }
+
+    /// No verdict, and why.
+    pub fn undetermined(note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..Self::of(Safety::Undetermined) }
+    }
+}

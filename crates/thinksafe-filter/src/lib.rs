@@ -1,0 +1,1 @@
+//! Guards, verdicts and the filtered training dataset.

@@ -1,0 +1,1 @@
+//! The miniature world: a synthetic task language with small trained models.

@@ -1,0 +1,1 @@
+//! Decoder models, KV cache, batch generation and LoRA on libtorch.

@@ -1,0 +1,1 @@
+//! Trace generation over labelled prompt sets into a resumable record log.

@@ -1,0 +1,1 @@
+//! What the numbered examples share: the command line and the progress bar.

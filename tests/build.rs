@@ -1,0 +1,7 @@
+//! Lets the binaries of this package find libtorch without `LD_LIBRARY_PATH`.
+
+fn main() {
+    if let Ok(lib) = std::env::var("DEP_THINKSAFE_RUNTIME_LIBTORCH_LIB") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath={lib}");
+    }
+}

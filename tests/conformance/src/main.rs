@@ -1,0 +1,3 @@
+//! Runs golden case files.
+
+fn main() {}
