@@ -43,6 +43,20 @@ impl<G: Generate + ?Sized> Generate for Box<G> {
     }
 }
 
+impl<G: Generate + ?Sized> Generate for &mut G {
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    fn generate(
+        &mut self,
+        requests: &mut dyn Iterator<Item = Request>,
+        sink: &mut dyn FnMut(Completion) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        (**self).generate(requests, sink)
+    }
+}
+
 /// What produces text, for provenance and resume keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

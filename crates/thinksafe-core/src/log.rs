@@ -183,28 +183,70 @@ pub fn scan<T: Record>(
     path: &Path,
     mut each: impl FnMut(usize, T) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let io = |source| Error::Io { action: "read", path: path.to_owned(), source };
-    let mut reader = BufReader::new(File::open(path).map_err(io)?);
-    let mut text = Vec::new();
-    for line in 1.. {
-        text.clear();
-        reader.read_until(b'\n', &mut text).map_err(io)?;
-        if text.pop_if(|last| *last == b'\n').is_none() {
-            return if line == 1 { Err(bad_header::<T>(path, "no whole line")) } else { Ok(()) };
-        }
-        if line == 1 {
-            check_header::<T>(path, &text)?;
-        } else {
+    for record in records(path)? {
+        let (line, record) = record?;
+        each(line, record)?;
+    }
+    Ok(())
+}
+
+/// The records of a log to pull from, for a consumer that cannot be called back; a torn last line is left out.
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::LogFormat`] if it is another kind of log.
+pub fn records<T: Record>(path: &Path) -> Result<Records<T>, Error> {
+    let file = File::open(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let reader = BufReader::new(file);
+    let mut records = Records { path: path.to_owned(), reader, line: 0, record: PhantomData };
+    match records.next_line()? {
+        Some(header) => check_header::<T>(path, &header)?,
+        None => return Err(bad_header::<T>(path, "no whole line")),
+    }
+    Ok(records)
+}
+
+/// The records of a log with their lines, read one at a time; see [`records`].
+#[derive(Debug)]
+pub struct Records<T> {
+    path: PathBuf,
+    reader: BufReader<File>,
+    line: usize,
+    record: PhantomData<fn() -> T>,
+}
+
+impl<T> Records<T> {
+    /// The next whole line without its newline.
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let mut text = Vec::new();
+        self.reader.read_until(b'\n', &mut text).map_err(|source| Error::Io {
+            action: "read",
+            path: self.path.clone(),
+            source,
+        })?;
+        self.line += 1;
+        Ok(text.pop_if(|last| *last == b'\n').map(|_| text))
+    }
+}
+
+impl<T: Record> Iterator for Records<T> {
+    type Item = Result<(usize, T), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.next_line().transpose()?;
+        Some(text.and_then(|text| {
             let record = serde_json::from_slice(&text).map_err(|source| Error::Parse {
-                path: path.to_owned(),
-                line,
+                path: self.path.clone(),
+                line: self.line,
                 expected: T::FORMAT,
                 source,
             })?;
-            each(line, record)?;
-        }
+            Ok((self.line, record))
+        }))
     }
-    Ok(())
 }
 
 fn check_header<T: Record>(path: &Path, line: &[u8]) -> Result<(), Error> {
@@ -282,6 +324,8 @@ mod tests {
         assert!(matches!(log.append(&item("one")), Err(Error::LogDuplicate { line: 3, .. })));
         log.append(&item("two")).unwrap();
         assert_eq!(read::<Item>(&path).unwrap(), [item("one"), item("two")]);
+        let lines: Result<Vec<_>, _> = records::<Item>(&path).unwrap().collect();
+        assert_eq!(lines.unwrap(), [(2, item("one")), (3, item("two"))]);
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct Trace {
 }
 
 /// Why an assistant turn is not a trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Unsplit {
     /// The thinking was opened and never closed: the turn was cut off, there is no answer.
