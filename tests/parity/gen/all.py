@@ -1,0 +1,13 @@
+"""Rewrites every golden file. Usage: python tests/parity/gen/all.py"""
+
+import lora
+import loading
+import models
+import sampler
+import sft
+import tokenizer
+
+if __name__ == "__main__":
+    for generator in (tokenizer, models, loading, lora, sampler, sft):
+        print(f"== {generator.__name__}")
+        generator.main()
