@@ -1,1 +1,30 @@
 //! Decoder models, KV cache, batch generation and LoRA on libtorch.
+//!
+//! ```text
+//! config.json ──▶ ModelConfig ─┐
+//! *.safetensors ──────────────▶ CausalLm ──hidden_states──▶ project ──▶ losses (training, no cache)
+//! PEFT adapter ───────────────▶    │
+//!                                  └─▶ LocalGenerator: requests ─▶ batch over a KV cache ─▶ completions
+//! ```
+//!
+//! One decoder implementation serves Qwen3, Qwen2, Llama and Mistral; one copy of its weights serves generation, training
+//! and evaluation. The layers are written once: what differs between training and generation is what the queries attend
+//! to.
+//!
+//! # Shapes
+//! B batch, T query length, S key length, H heads, K kv heads, D head dim, E embed, V vocab.
+//!
+//! # Panics
+//! tch operations panic inside forward passes if libtorch fails, in effect only when memory runs out: shapes, dtypes and
+//! devices are proved when a model is built.
+
+mod device;
+mod error;
+mod lora;
+mod model;
+mod native;
+
+pub use device::{Device, Placement, Precision};
+pub use error::{Backend, Error};
+pub use lora::{LoraConfig, LoraSwitch};
+pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};

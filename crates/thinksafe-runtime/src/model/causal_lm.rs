@@ -1,0 +1,194 @@
+//! A causal language model: one copy of the weights for generation, training and evaluation.
+
+use std::path::Path;
+
+use tch::{Kind, Tensor};
+use thinksafe_core::hash::ContentHash;
+use thinksafe_core::seed::Seed;
+
+use crate::lora::{Delta, LoraConfig, LoraSwitch};
+use crate::model::attention::{Attend, Causal};
+use crate::model::decoder::{Decoder, Tokens};
+use crate::model::random::Random;
+use crate::model::save::hash_tensor;
+use crate::model::weights::Checkpoint;
+use crate::model::{Mode, ModelConfig, PaddedBatch};
+use crate::{Device, Error, Placement};
+
+/// A decoder with its weights on a device, and at most one LoRA adapter.
+///
+/// ```
+/// use thinksafe_core::seed::Seed;
+/// use thinksafe_runtime::{CausalLm, Mode, ModelConfig, PaddedBatch, Placement};
+///
+/// let json = r#"{"architectures": ["Qwen3ForCausalLM"], "hidden_size": 16, "intermediate_size": 24,
+///     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+///     "vocab_size": 50, "max_position_embeddings": 64, "tie_word_embeddings": true}"#;
+/// let config = ModelConfig::from_json(json, "config.json".as_ref())?;
+/// let placement = Placement::CPU_F32;
+/// let model = CausalLm::random(config, placement, Seed(1))?;
+/// let batch = PaddedBatch::new(&[vec![1, 2, 3], vec![4]], 0, placement.device)?;
+/// let hidden = model.hidden_states(&batch, Mode::Evaluate);
+/// assert_eq!(model.project(&hidden).size(), [2, 3, 50]);
+/// # Ok::<(), thinksafe_runtime::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct CausalLm {
+    pub(super) config: ModelConfig,
+    pub(super) decoder: Decoder,
+    pub(super) placement: Placement,
+    pub(super) lora: Option<LoraConfig>,
+    pub(super) switch: LoraSwitch,
+    name: String,
+    weights_hash: ContentHash,
+}
+
+impl CausalLm {
+    /// Loads a Hugging Face folder: `config.json` and `model.safetensors`, or shards and their index.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that is wrong or not supported, [`Error::Checkpoint`] for damaged
+    /// files, [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::Dtype`] and
+    /// [`Error::NotFinite`] for tensors that are not what the configuration asks for.
+    pub fn load(dir: &Path, placement: Placement) -> Result<Self, Error> {
+        let config = ModelConfig::from_file(&dir.join("config.json"))?;
+        let mut checkpoint = Checkpoint::open(dir, placement)?;
+        let decoder = Decoder::new(&mut checkpoint, &config)?;
+        let tied = config.tie_word_embeddings;
+        // What `transformers` skips too: a copy of the tied head, and buffers that old versions wrote.
+        checkpoint.finish(&|name| {
+            name.ends_with("rotary_emb.inv_freq") || tied && name == "lm_head.weight"
+        })?;
+        let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self::new(name, config, decoder, placement))
+    }
+
+    /// A model with random weights: normal with the configuration's `initializer_range`, norms 1, biases 0. The
+    /// same seed gives the same f32 weights everywhere.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] if the device has no room.
+    pub fn random(config: ModelConfig, placement: Placement, seed: Seed) -> Result<Self, Error> {
+        let mut source = Random { seed, deviation: config.initializer_range, placement };
+        let decoder = Decoder::new(&mut source, &config)?;
+        Ok(Self::new("random".to_owned(), config, decoder, placement))
+    }
+
+    fn new(name: String, config: ModelConfig, decoder: Decoder, placement: Placement) -> Self {
+        let mut model = Self {
+            config,
+            decoder,
+            placement,
+            lora: None,
+            switch: LoraSwitch::On,
+            name,
+            weights_hash: ContentHash::of_bytes(""),
+        };
+        model.rehash();
+        model
+    }
+
+    /// Its dimensions and switches.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The name for people: that of its folder, or `random`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Device and number format of the weights.
+    pub fn placement(&self) -> Placement {
+        self.placement
+    }
+
+    /// The device of the weights.
+    pub fn device(&self) -> Device {
+        self.placement.device
+    }
+
+    /// Hash of the base weights, their number format and the configuration; the same for one file or many.
+    pub fn weights_hash(&self) -> &ContentHash {
+        &self.weights_hash
+    }
+
+    /// Computes [`Self::weights_hash`] anew, after base weights were changed through [`Self::parameters`].
+    pub fn rehash(&mut self) {
+        let mut tensors = Vec::new();
+        self.decoder.visit(&mut |name, tensor| {
+            tensors.push((name, tensor.size(), hash_tensor(tensor)));
+        });
+        let content = (&self.config, self.placement.precision, &tensors);
+        self.weights_hash = ContentHash::of("thinksafe.weights", &content);
+    }
+
+    /// The base weights by their Hugging Face names, sharing memory with the model. A tied head is not listed.
+    pub fn parameters(&self) -> Vec<(String, Tensor)> {
+        let mut parameters = Vec::new();
+        self.decoder.visit(&mut |name, tensor| parameters.push((name, tensor.shallow_clone())));
+        parameters
+    }
+
+    /// The last hidden states of whole sequences, after the final norm. Differentiable; within `tch::no_grad` nothing
+    /// is kept for a backward pass. States at padding positions are finite and mean nothing.
+    ///
+    /// # Shapes
+    /// `[B, T]` ids to `[B, T, E]`, in the model's precision.
+    ///
+    /// # Panics
+    /// If an id is not below the vocabulary's size.
+    pub fn hidden_states(&self, batch: &PaddedBatch, mode: Mode) -> Tensor {
+        self.forward_whole(batch, mode, &mut |_| {})
+    }
+
+    /// The hidden states that `transformers` returns as `output_hidden_states`: the embeddings, the activations after
+    /// every layer but the last, and the last layer's after the final norm; without gradients.
+    ///
+    /// # Shapes
+    /// `[B, T]` ids to layers + 1 times `[B, T, E]`.
+    ///
+    /// # Panics
+    /// If an id is not below the vocabulary's size.
+    pub fn all_hidden_states(&self, batch: &PaddedBatch) -> Vec<Tensor> {
+        let mut states = Vec::with_capacity(self.config.layers + 1);
+        let last = tch::no_grad(|| {
+            self.forward_whole(batch, Mode::Evaluate, &mut |x| states.push(x.shallow_clone()))
+        });
+        states.push(last);
+        states
+    }
+
+    /// The logits of hidden states.
+    ///
+    /// # Shapes
+    /// `[.., E]` to `[.., V]`, in the model's precision.
+    pub fn project(&self, hidden: &Tensor) -> Tensor {
+        self.decoder.project(hidden)
+    }
+
+    /// A pass whose keys and values are kept by `keys`, without gradients or dropout.
+    pub(crate) fn forward_cached(&self, tokens: Tokens<'_>, keys: &mut dyn Attend) -> Tensor {
+        let delta = self.delta(Mode::Evaluate);
+        tch::no_grad(|| self.decoder.forward(tokens, keys, delta, &mut |_| {}))
+    }
+
+    pub(super) fn delta(&self, mode: Mode) -> Delta {
+        match (&self.lora, self.switch) {
+            (Some(_), LoraSwitch::On) => Delta::Added { dropout: mode == Mode::Train },
+            _ => Delta::Left,
+        }
+    }
+
+    fn forward_whole(
+        &self,
+        batch: &PaddedBatch,
+        mode: Mode,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Tensor {
+        let length = batch.ids.size()[1];
+        let positions = Tensor::arange(length, (Kind::Int64, batch.ids.device())).unsqueeze(0);
+        let tokens = Tokens { ids: &batch.ids, positions: &positions };
+        self.decoder.forward(tokens, &mut Causal::default(), self.delta(mode), each)
+    }
+}

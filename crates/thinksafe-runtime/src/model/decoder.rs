@@ -1,0 +1,163 @@
+//! The stack of layers between token ids and logits.
+
+use tch::{Kind, Tensor};
+
+use crate::Error;
+use crate::lora::Delta;
+use crate::model::ModelConfig;
+use crate::model::attention::{Attend, Attention};
+use crate::model::linear::Linear;
+use crate::model::mlp::Mlp;
+use crate::model::norm::RmsNorm;
+use crate::model::rope::Rotation;
+use crate::model::weights::Source;
+
+/// Embedding, layers, final norm and output head.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    embedding: Tensor, // [V, E]
+    layers: Vec<Layer>,
+    norm: RmsNorm,
+    /// `None` if tied to the embedding.
+    head: Option<Tensor>, // [V, E]
+    frequencies: Tensor, // [D / 2], f32
+}
+
+impl Decoder {
+    pub(crate) fn new(source: &mut dyn Source, config: &ModelConfig) -> Result<Self, Error> {
+        let matrix = [config.vocab_size, config.hidden_size];
+        let embedding = source.tensor("model.embed_tokens.weight", &matrix)?;
+        let layers = (0..config.layers).map(|i| Layer::new(source, config, i));
+        let layers = layers.collect::<Result<_, _>>()?;
+        let norm = RmsNorm::new(source, "model.norm", config.hidden_size, config.rms_norm_eps)?;
+        let head = (!config.tie_word_embeddings)
+            .then(|| source.tensor("lm_head.weight", &matrix))
+            .transpose()?;
+        let frequencies = Tensor::from_slice(&config.rope.inverse_frequencies(config.head_dim));
+        let frequencies = frequencies.to_device(embedding.device());
+        Ok(Self { embedding, layers, norm, head, frequencies })
+    }
+
+    /// Runs all layers; `each` sees the activations `[B, T, E]` before the first and after every layer.
+    ///
+    /// # Shapes
+    /// - `ids`: `[B, T]`, i64
+    /// - `positions`: `[B, T]` or `[1, T]`, i64
+    /// - result: `[B, T, E]` after the final norm
+    pub(crate) fn forward(
+        &self,
+        tokens: Tokens<'_>,
+        keys: &mut dyn Attend,
+        delta: Delta,
+        each: &mut dyn FnMut(&Tensor),
+    ) -> Tensor {
+        let mut x = Tensor::embedding(&self.embedding, tokens.ids, -1, false, false);
+        let rotation = Rotation::new(&self.frequencies, tokens.positions, x.kind());
+        for layer in &self.layers {
+            each(&x);
+            x = layer.forward(&x, &rotation, keys, delta);
+        }
+        self.norm.forward(&x)
+    }
+
+    /// `[.., E]` to logits `[.., V]`.
+    pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
+        hidden.linear(self.head.as_ref().unwrap_or(&self.embedding), None::<&Tensor>)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.embedding.kind()
+    }
+
+    /// Every base tensor with its Hugging Face name, the tied head left out.
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(String, &Tensor)) {
+        visit("model.embed_tokens.weight".to_owned(), &self.embedding);
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.visit(&format!("model.layers.{i}"), visit);
+        }
+        self.norm.visit("model.norm", visit);
+        if let Some(head) = &self.head {
+            visit("lm_head.weight".to_owned(), head);
+        }
+    }
+
+    /// Every projection inside the layers: its full name, its own name, itself.
+    pub(crate) fn linears(&self) -> impl Iterator<Item = (String, &'static str, &Linear)> {
+        self.layers.iter().enumerate().flat_map(|(i, layer)| {
+            let attention = layer.attention.linears().into_iter().map(|l| ("self_attn", l));
+            let mlp = layer.mlp.linears().into_iter().map(|l| ("mlp", l));
+            attention.chain(mlp).map(move |(block, (name, linear))| {
+                (format!("model.layers.{i}.{block}.{name}"), name, linear)
+            })
+        })
+    }
+
+    /// As [`Self::linears`], to change them.
+    pub(crate) fn linears_mut(
+        &mut self,
+    ) -> impl Iterator<Item = (String, &'static str, &mut Linear)> {
+        self.layers.iter_mut().enumerate().flat_map(|(i, layer)| {
+            let attention = layer.attention.linears_mut().into_iter().map(|l| ("self_attn", l));
+            let mlp = layer.mlp.linears_mut().into_iter().map(|l| ("mlp", l));
+            attention.chain(mlp).map(move |(block, (name, linear))| {
+                (format!("model.layers.{i}.{block}.{name}"), name, linear)
+            })
+        })
+    }
+}
+
+/// The tokens of one forward pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tokens<'a> {
+    /// `[B, T]`, i64.
+    pub(crate) ids: &'a Tensor,
+    /// `[B, T]` or `[1, T]`, i64.
+    pub(crate) positions: &'a Tensor,
+}
+
+/// One pre-norm decoder layer.
+#[derive(Debug)]
+struct Layer {
+    attention: Attention,
+    mlp: Mlp,
+    input_norm: RmsNorm,
+    inner_norm: RmsNorm,
+}
+
+impl Layer {
+    fn new(source: &mut dyn Source, config: &ModelConfig, index: usize) -> Result<Self, Error> {
+        let name = |part: &str| format!("model.layers.{index}.{part}");
+        let (size, eps) = (config.hidden_size, config.rms_norm_eps);
+        Ok(Self {
+            attention: Attention::new(source, &name("self_attn"), config, index)?,
+            mlp: Mlp::new(source, &name("mlp"), config)?,
+            input_norm: RmsNorm::new(source, &name("input_layernorm"), size, eps)?,
+            inner_norm: RmsNorm::new(source, &name("post_attention_layernorm"), size, eps)?,
+        })
+    }
+
+    fn forward(
+        &self,
+        x: &Tensor,
+        rotation: &Rotation,
+        keys: &mut dyn Attend,
+        delta: Delta,
+    ) -> Tensor {
+        let x = x + self.attention.forward(&self.input_norm.forward(x), rotation, keys, delta);
+        &x + self.mlp.forward(&self.inner_norm.forward(&x), delta)
+    }
+
+    fn visit(&self, name: &str, visit: &mut dyn FnMut(String, &Tensor)) {
+        self.input_norm.visit(&format!("{name}.input_layernorm"), visit);
+        for (part, linear) in self.attention.linears() {
+            linear.visit(&format!("{name}.self_attn.{part}"), visit);
+        }
+        for (part, norm) in self.attention.norms() {
+            norm.visit(&format!("{name}.self_attn.{part}"), visit);
+        }
+        self.inner_norm.visit(&format!("{name}.post_attention_layernorm"), visit);
+        for (part, linear) in self.mlp.linears() {
+            linear.visit(&format!("{name}.mlp.{part}"), visit);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A linear projection with an optional bias and an optional low-rank adapter.
+
+use tch::{Kind, Tensor};
+
+use crate::Error;
+use crate::lora::{Adapter, Delta};
+use crate::model::weights::Source;
+
+/// `y = x W^T + b`, plus the adapter's delta while it is on.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    weight: Tensor, // [out, in]
+    bias: Option<Tensor>,
+    pub(crate) adapter: Option<Adapter>,
+}
+
+impl Linear {
+    pub(crate) fn new(
+        source: &mut dyn Source,
+        name: &str,
+        [input, output]: [i64; 2],
+        bias: bool,
+    ) -> Result<Self, Error> {
+        let weight = source.tensor(&format!("{name}.weight"), &[output, input])?;
+        let bias = bias.then(|| source.tensor(&format!("{name}.bias"), &[output])).transpose()?;
+        Ok(Self { weight, bias, adapter: None })
+    }
+
+    /// `[.., in]` to `[.., out]`.
+    pub(crate) fn forward(&self, x: &Tensor, delta: Delta) -> Tensor {
+        let base = x.linear(&self.weight, self.bias.as_ref());
+        match (&self.adapter, delta) {
+            (Some(adapter), Delta::Added { dropout }) => adapter.add_to(&base, x, dropout),
+            _ => base,
+        }
+    }
+
+    /// Input and output width.
+    pub(crate) fn sizes(&self) -> [i64; 2] {
+        let size = self.weight.size();
+        [size[1], size[0]]
+    }
+
+    /// Adds the adapter's product to the weight, in f32, and drops the adapter.
+    pub(crate) fn merge(&mut self) {
+        if let Some(adapter) = self.adapter.take() {
+            let merged = self.weight.to_kind(Kind::Float) + adapter.product();
+            tch::no_grad(|| self.weight.copy_(&merged));
+        }
+    }
+
+    pub(crate) fn device(&self) -> tch::Device {
+        self.weight.device()
+    }
+
+    pub(crate) fn visit(&self, name: &str, visit: &mut dyn FnMut(String, &Tensor)) {
+        visit(format!("{name}.weight"), &self.weight);
+        if let Some(bias) = &self.bias {
+            visit(format!("{name}.bias"), bias);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The adapter of a model: attach, load, save, switch, merge, detach.
+
+use std::path::Path;
+
+use tch::Tensor;
+use thinksafe_core::hash::ContentHash;
+use thinksafe_core::seed::Seed;
+
+use crate::lora::{Adapter, LoraConfig, LoraSwitch, PeftFolder, peft_name};
+use crate::model::CausalLm;
+use crate::model::save::{hash_tensor, write_safetensors};
+use crate::model::weights::{Checkpoint, Source};
+use crate::{Error, Placement, Precision};
+
+impl CausalLm {
+    /// Adds a fresh adapter, switched on, which changes nothing until it is trained. Each projection's A is a function
+    /// of the seed and the projection's name.
+    ///
+    /// # Errors
+    /// [`Error::AdapterConfig`] for settings out of range, [`Error::Adapter`] if there is an adapter already.
+    pub fn attach_lora(&mut self, config: LoraConfig, seed: Seed) -> Result<(), Error> {
+        config.validate()?;
+        self.need_no_adapter("attaching an adapter")?;
+        for (name, target, linear) in self.decoder.linears_mut() {
+            if config.targets.iter().any(|t| t == target) {
+                let seed = seed.purpose(&name);
+                let adapter = Adapter::fresh(&config, linear.sizes(), seed, linear.device());
+                linear.adapter = Some(adapter);
+            }
+        }
+        self.adopt(config);
+        Ok(())
+    }
+
+    /// Adds the adapter of a PEFT folder, switched on.
+    ///
+    /// # Errors
+    /// [`Error::AdapterConfig`] for settings that are wrong or not implemented, [`Error::Adapter`] if there is an
+    /// adapter already, and for matrices that do not fit this model as [`CausalLm::load`]; the model is then
+    /// unchanged.
+    pub fn load_lora(&mut self, dir: &Path) -> Result<(), Error> {
+        self.need_no_adapter("loading an adapter")?;
+        let folder = PeftFolder(dir);
+        let config = folder.read_config()?;
+        let placement = Placement { precision: Precision::F32, ..self.placement };
+        let mut file = Checkpoint::open_file(&folder.weights_path(), placement)?;
+        let mut adapters = Vec::new();
+        for (name, target, linear) in self.decoder.linears() {
+            if config.targets.iter().any(|t| t == target) {
+                let ([input, output], rank) = (linear.sizes(), i64::from(config.rank));
+                let a = file.tensor(&peft_name(&name, "lora_A"), &[rank, input])?;
+                let b = file.tensor(&peft_name(&name, "lora_B"), &[output, rank])?;
+                adapters.push(Adapter::new(&config, a, b));
+            }
+        }
+        file.finish(&|_| false)?;
+        let targets = self
+            .decoder
+            .linears_mut()
+            .filter(|(_, target, _)| config.targets.iter().any(|t| t == target));
+        for ((_, _, linear), adapter) in targets.zip(adapters) {
+            linear.adapter = Some(adapter);
+        }
+        self.adopt(config);
+        Ok(())
+    }
+
+    /// Writes the adapter as a PEFT folder; `peft` reads it.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] if there is none, [`Error::Shared`] if the folder cannot be written.
+    pub fn save_lora(&self, dir: &Path) -> Result<(), Error> {
+        let config = self.lora.as_ref().ok_or_else(|| no_adapter("saving an adapter"))?;
+        let folder = PeftFolder(dir);
+        write_safetensors(&folder.weights_path(), &self.lora_parameters(), Precision::F32)?;
+        folder.write_config(config)
+    }
+
+    /// The adapter's matrices by their PEFT names, sharing memory with the model; they collect gradients. Empty if
+    /// there is no adapter.
+    pub fn lora_parameters(&self) -> Vec<(String, Tensor)> {
+        let mut parameters = Vec::new();
+        for (name, _, linear) in self.decoder.linears() {
+            for (matrix, tensor) in linear.adapter.iter().flat_map(Adapter::matrices) {
+                parameters.push((peft_name(&name, matrix), tensor.shallow_clone()));
+            }
+        }
+        parameters
+    }
+
+    /// The settings of the adapter, if there is one.
+    pub fn lora_config(&self) -> Option<&LoraConfig> {
+        self.lora.as_ref()
+    }
+
+    /// Hash of the adapter's settings and matrices as they are now; `None` without an adapter or with it off.
+    pub fn adapter_hash(&self) -> Option<ContentHash> {
+        let config = self.lora.as_ref().filter(|_| self.switch == LoraSwitch::On)?;
+        let matrices: Vec<_> = self
+            .lora_parameters()
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.size(), hash_tensor(tensor)))
+            .collect();
+        // Dropout has no part in what a finished adapter computes.
+        Some(ContentHash::of("thinksafe.adapter", &(config.rank, config.alpha, matrices)))
+    }
+
+    /// Switches the adapter on, or off for the base model. Without an adapter both are the base model.
+    pub fn set_lora(&mut self, switch: LoraSwitch) {
+        self.switch = switch;
+    }
+
+    /// Adds the adapter's products to the base weights, in f32 and then rounded to the base's precision, and drops it.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] if there is none.
+    pub fn merge_lora(&mut self) -> Result<(), Error> {
+        self.lora.take().ok_or_else(|| no_adapter("merging an adapter"))?;
+        for (_, _, linear) in self.decoder.linears_mut() {
+            linear.merge();
+        }
+        self.rehash();
+        Ok(())
+    }
+
+    /// Drops the adapter, if there is one.
+    pub fn detach_lora(&mut self) {
+        self.lora = None;
+        for (_, _, linear) in self.decoder.linears_mut() {
+            linear.adapter = None;
+        }
+    }
+
+    pub(super) fn need_no_adapter(&self, operation: &'static str) -> Result<(), Error> {
+        match self.lora {
+            None => Ok(()),
+            Some(_) => {
+                let (needed, found) = ("none: merge or detach it first", "a LoRA adapter");
+                Err(Error::Adapter { operation, needed, found })
+            }
+        }
+    }
+
+    fn adopt(&mut self, config: LoraConfig) {
+        self.lora = Some(config);
+        self.switch = LoraSwitch::On;
+    }
+}
+
+fn no_adapter(operation: &'static str) -> Error {
+    Error::Adapter { operation, needed: "a LoRA adapter", found: "none" }
+}

@@ -1,0 +1,49 @@
+//! The gated feed-forward block (SwiGLU; Shazeer, 2020).
+
+use tch::Tensor;
+
+use crate::Error;
+use crate::lora::Delta;
+use crate::model::ModelConfig;
+use crate::model::linear::Linear;
+use crate::model::weights::Source;
+
+/// `down(silu(gate(x)) * up(x))`.
+#[derive(Debug)]
+pub(crate) struct Mlp {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+impl Mlp {
+    pub(crate) fn new(
+        source: &mut dyn Source,
+        name: &str,
+        config: &ModelConfig,
+    ) -> Result<Self, Error> {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let mut linear = |part: &str, sizes| {
+            Linear::new(source, &format!("{name}.{part}"), sizes, config.mlp_bias)
+        };
+        Ok(Self {
+            gate: linear("gate_proj", [hidden, inner])?,
+            up: linear("up_proj", [hidden, inner])?,
+            down: linear("down_proj", [inner, hidden])?,
+        })
+    }
+
+    /// `[B, T, E]` to `[B, T, E]`.
+    pub(crate) fn forward(&self, x: &Tensor, delta: Delta) -> Tensor {
+        let inner = self.gate.forward(x, delta).silu() * self.up.forward(x, delta);
+        self.down.forward(&inner, delta)
+    }
+
+    pub(crate) fn linears(&self) -> [(&'static str, &Linear); 3] {
+        [("gate_proj", &self.gate), ("up_proj", &self.up), ("down_proj", &self.down)]
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> [(&'static str, &mut Linear); 3] {
+        [("gate_proj", &mut self.gate), ("up_proj", &mut self.up), ("down_proj", &mut self.down)]
+    }
+}

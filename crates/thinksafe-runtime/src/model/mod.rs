@@ -1,0 +1,21 @@
+//! Decoder models: configuration, weights and forward passes.
+
+pub(crate) mod attention;
+mod batch;
+mod causal_lm;
+mod config;
+mod config_json;
+pub(crate) mod decoder;
+mod linear;
+mod lora;
+mod mlp;
+mod norm;
+mod random;
+mod rope;
+mod save;
+mod weights;
+
+pub use batch::{Mode, PaddedBatch};
+pub use causal_lm::CausalLm;
+pub use config::{Architecture, ModelConfig};
+pub use rope::{Rope, RopeScaling};
