@@ -1,0 +1,59 @@
+//! The Python side of the comparison with `transformers`, `peft` and `trl`, in an environment that can be thrown away.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cargo::{self, Cargo};
+use crate::error::Error;
+use crate::libtorch::{self, Request};
+use crate::metadata::Workspace;
+use crate::python::Python;
+use crate::startup;
+
+/// The versions compared with.
+const REQUIREMENTS: [&str; 5] =
+    ["torch==2.11.0", "transformers==5.17.0", "peft==0.21.2", "trl==1.16.0", "safetensors"];
+
+/// Builds our side, makes the environment and runs the comparison.
+pub(crate) fn run(root: &Path) -> Result<(), Error> {
+    libtorch::ensure(root, Request::default())?;
+    let build = ["build", "-p", "thinksafe-tests", "--bin", "interop"];
+    let binaries = startup::executables(Cargo::new(root).args(build))?;
+    let Some((_, binary)) = binaries.into_iter().find(|(name, _)| name == "interop") else {
+        let reason = "no executable named interop".to_owned();
+        return Err(Error::Output { program: "cargo build".to_owned(), reason });
+    };
+    let python = environment(&Workspace::load(root)?.target.join("interop-venv"))?;
+    let script = root.join("tests/interop/run.py");
+    cargo::run(Command::new(python).arg(script).arg("--bin").arg(binary).current_dir(root))
+}
+
+/// Makes sure of the environment; returns its Python.
+fn environment(dir: &Path) -> Result<PathBuf, Error> {
+    let python = dir.join("bin/python");
+    let marker = dir.join("complete");
+    let requirements = REQUIREMENTS.join("\n");
+    if fs::read_to_string(&marker).is_ok_and(|installed| installed == requirements) {
+        return Ok(python);
+    }
+    if dir.exists() {
+        fs::remove_dir_all(dir).map_err(Error::io("remove", dir))?;
+    }
+    println!("making a Python environment in {} (some 5 GB from PyPI, once)", dir.display());
+    let system = Python::new("python3");
+    let parent = dir.parent().unwrap_or(dir);
+    fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    if !system.probe(parent)?.pip {
+        return Err(Error::PipMissing { python: system.name() });
+    }
+    cargo::run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
+    let scratch = dir.join("tmp");
+    fs::create_dir_all(&scratch).map_err(Error::io("create", &scratch))?;
+    let mut args = vec!["install", "--no-cache-dir"];
+    args.extend(REQUIREMENTS);
+    let args: Vec<_> = args.into_iter().map(AsRef::as_ref).collect();
+    Python::new(&python).pip(&args, &scratch, None)?;
+    fs::write(&marker, requirements).map_err(Error::io("write", &marker))?;
+    Ok(python)
+}
