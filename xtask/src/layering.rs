@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::metadata::{Member, Workspace};
 
 /// Crates that compile without libtorch, from the bottom up, each with the crates of ours that it may depend on.
-const TORCH_FREE: [(&str, &[&str]); 8] = [
+const TORCH_FREE: [(&str, &[&str]); 9] = [
     ("thinksafe-core", &[]),
     ("thinksafe-chat", &["thinksafe-core"]),
     ("thinksafe-steering", &["thinksafe-core"]),
@@ -18,12 +18,13 @@ const TORCH_FREE: [(&str, &[&str]); 8] = [
     ("thinksafe-filter", &["thinksafe-core", "thinksafe-trace"]),
     ("thinksafe-eval", &["thinksafe-core"]),
     ("thinksafe-mini", &["thinksafe-core"]),
+    ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),
 ];
 
 /// Crates on libtorch; those that only put others together are not listed and may use all.
 const TORCH: [(&str, &[&str]); 2] = [
-    ("thinksafe-runtime", &["thinksafe-chat", "thinksafe-core"]),
+    ("thinksafe-runtime", &["thinksafe-chat", "thinksafe-core", "thinksafe-kernels"]),
     ("thinksafe-sft", &["thinksafe-chat", "thinksafe-core", "thinksafe-runtime"]),
 ];
 

@@ -1,0 +1,44 @@
+//! The CPU kernels of decoding: few rows at a time against many weights.
+//!
+//! A language model that decodes a batch multiplies a handful of rows with every weight it has, once a step. General
+//! matrix libraries are made for many rows; here weights are packed once for few ([`PackedMatrix`]), keys lie so
+//! that sixteen scores are computed at a time ([`attend`]), and what lies between the products is fused
+//! ([`add_rms_norm`], [`norm_and_rotate`], [`swiglu`]).
+//!
+//! **One source, three machines.** Each kernel is plain Rust over arrays of sixteen lanes, compiled for AVX-512, for
+//! AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All three use fused multiply-add in the same
+//! order, so they give the same bits.
+//!
+//! **Rows do not see each other.** The sum behind each output is taken in an order that depends on the shapes of one
+//! row alone, never on how many rows are computed with it or by how many threads. A row's result is therefore the
+//! same bits in every batch.
+//!
+//! Arithmetic is f32; weights and caches are stored as `f32` or `bf16` ([`Element`]).
+
+#![expect(
+    clippy::inline_always,
+    reason = "kernels are inlined into one function for each instruction set"
+)]
+
+mod activation;
+mod attention;
+mod element;
+mod level;
+mod matmul;
+mod norm;
+mod pack;
+mod pool;
+mod rope;
+
+pub use activation::swiglu;
+pub use attention::{BLOCK, KvBlock, attend, block_len, store_key, store_value};
+pub use element::Element;
+pub use level::Level;
+pub use matmul::matmul;
+pub use norm::{add_rms_norm, rms_norm};
+pub use pack::PackedMatrix;
+pub use pool::Pool;
+pub use rope::norm_and_rotate;
+
+/// Lanes of one vector: sixteen `f32` fill an AVX-512 register, or two of AVX2.
+pub(crate) const LANES: usize = 16;

@@ -1,0 +1,260 @@
+//! A small pool of threads that wait for work by spinning briefly, then sleep.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use crate::level::Level;
+
+/// Polls before a waiting thread yields, and yields before it sleeps: some tens of microseconds, about the time
+/// between two kernels of a step, so that an idle pool costs nothing and an oversubscribed one gives way.
+const SPINS: u32 = 2_000;
+const YIELDS: u32 = 50;
+
+/// Threads that share the work of one kernel at a time, and the instruction level that they run.
+///
+/// The caller's thread takes part; a pool of one starts no thread. Results never depend on the number of threads.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    level: Level,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Number of the current job; a change wakes the workers.
+    epoch: AtomicUsize,
+    /// Workers that have not finished the current job.
+    running: AtomicUsize,
+    stop: AtomicBool,
+    job: Mutex<Option<Job>>,
+    wake: Condvar,
+}
+
+/// A borrowed closure whose lifetime [`Pool::split`] guards by waiting.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    call: fn(*const (), usize),
+    data: *const (),
+}
+
+#[expect(unsafe_code, reason = "a job points to a closure that is Sync and outlives it")]
+// SAFETY: `data` points to a closure that is `Sync`, and `split` does not return before every worker is done with it.
+unsafe impl Send for Job {}
+
+impl Pool {
+    /// A pool of `threads` threads, the caller's included (at least 1), at the machine's best level.
+    pub fn new(threads: usize) -> Self {
+        Self::with_level(threads, Level::detect())
+    }
+
+    /// A pool whose kernels run at a given level: for tests and comparisons.
+    ///
+    /// # Panics
+    /// If the machine does not have the level.
+    pub fn with_level(threads: usize, level: Level) -> Self {
+        assert!(Level::available().contains(&level), "{level:?} is a level of this machine");
+        let shared = Arc::new(Shared::default());
+        let workers = (1..threads.max(1))
+            .map(|index| {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || shared.work(index))
+            })
+            .collect();
+        Self { shared, workers, level }
+    }
+
+    /// How many threads take part.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// The level that kernels run at.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Splits `0..items` into one contiguous range a thread and runs `work` on each.
+    ///
+    /// # Panics
+    /// If `work` panics on the caller's thread. A panic on another thread ends the process, since the results that
+    /// it owed cannot be had.
+    pub fn split(&self, items: usize, work: &(impl Fn(Range<usize>) + Sync)) {
+        let threads = self.threads().min(items.max(1));
+        let share = |index: usize| {
+            let (start, end) = (items * index / threads, items * (index + 1) / threads);
+            if index < threads && start < end {
+                work(start..end);
+            }
+        };
+        if threads == 1 {
+            return share(0);
+        }
+        self.run(&share);
+    }
+
+    fn run<F: Fn(usize) + Sync>(&self, work: &F) {
+        #[expect(unsafe_code, reason = "the pointer is to the closure that `run` borrows")]
+        fn call<F: Fn(usize) + Sync>(data: *const (), index: usize) {
+            // SAFETY: `run` stores a pointer to its `F` and waits until no worker uses it.
+            unsafe { (*data.cast::<F>())(index) }
+        }
+        let shared = &*self.shared;
+        shared.running.store(self.workers.len(), Ordering::Relaxed);
+        {
+            let mut job = shared.job.lock().expect("no holder of the job lock panics");
+            *job = Some(Job { call: call::<F>, data: std::ptr::from_ref(work).cast() });
+            shared.epoch.fetch_add(1, Ordering::Release);
+        }
+        shared.wake.notify_all();
+        let finished = Finished(shared);
+        work(0);
+        drop(finished);
+    }
+}
+
+/// Waits for the workers even if the caller's share panics: they still borrow its closure.
+struct Finished<'a>(&'a Shared);
+
+impl Drop for Finished<'_> {
+    fn drop(&mut self) {
+        wait(|| self.0.running.load(Ordering::Acquire) == 0);
+    }
+}
+
+impl Shared {
+    fn work(&self, index: usize) {
+        let mut seen = 0;
+        loop {
+            let job = self.next_job(seen);
+            seen = seen.wrapping_add(1);
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            if let Some(job) = job {
+                let guard = AbortOnPanic;
+                (job.call)(job.data, index);
+                std::mem::forget(guard);
+            }
+            self.running.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Waits for a job after number `seen`: spinning, then yielding, then asleep.
+    fn next_job(&self, seen: usize) -> Option<Job> {
+        for poll in 0..SPINS + YIELDS {
+            if self.epoch.load(Ordering::Acquire) != seen {
+                break;
+            }
+            if poll < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+        let mut job = self.job.lock().expect("no holder of the job lock panics");
+        while self.epoch.load(Ordering::Acquire) == seen {
+            job = self.wake.wait(job).expect("no holder of the job lock panics");
+        }
+        *job
+    }
+}
+
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+fn wait(done: impl Fn() -> bool) {
+    let mut polls = 0u32;
+    while !done() {
+        polls += 1;
+        if polls < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        {
+            let _job = self.shared.job.lock();
+            self.shared.epoch.fetch_add(1, Ordering::Release);
+        }
+        self.shared.wake.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker that panicked has ended the process already.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// A slice that the threads of a kernel write disjoint parts of.
+pub(crate) struct SharedSlice<'a, T> {
+    data: *mut T,
+    length: usize,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+#[expect(unsafe_code, reason = "writes go to disjoint parts, which each use of `write` upholds")]
+// SAFETY: only `write` and `part` touch the data, whose callers keep the parts of different threads disjoint.
+unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
+
+impl<'a, T: Copy> SharedSlice<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Self { data: slice.as_mut_ptr(), length: slice.len(), borrow: PhantomData }
+    }
+
+    /// Copies `values` to `from`. No two threads may write the same place; kernels split outputs among threads.
+    #[inline(always)]
+    pub(crate) fn write(&self, from: usize, values: &[T]) {
+        self.part(from, values.len()).copy_from_slice(values);
+    }
+
+    /// The part `from..from + length`. No two threads may ask for overlapping parts; kernels split outputs.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "hands out the parts of a slice that threads split")]
+    #[expect(clippy::mut_from_ref, reason = "disjoint parts of one borrowed slice")]
+    pub(crate) fn part(&self, from: usize, length: usize) -> &mut [T] {
+        assert!(from + length <= self.length, "a part of the slice");
+        // SAFETY: within bounds by the assertion; disjoint between threads by the callers' split of the outputs.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(from), length) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_worked_on_once_on_any_number_of_threads() {
+        for threads in 1..5 {
+            let pool = Pool::new(threads);
+            for items in [0, 1, 2, 7, 64] {
+                let counts: Vec<AtomicUsize> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+                for _ in 0..50 {
+                    pool.split(items, &|range| {
+                        for count in &counts[range] {
+                            count.fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 50));
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_that_slept_wakes() {
+        let pool = Pool::new(2);
+        for _ in 0..3 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let count = AtomicUsize::new(0);
+            pool.split(2, &|range| {
+                count.fetch_add(range.len(), Ordering::Relaxed);
+            });
+            assert_eq!(count.load(Ordering::Relaxed), 2);
+        }
+    }
+}
