@@ -1,0 +1,140 @@
+//! The training view: a prompt and the turn that the model is to learn, with a map of its parts.
+
+use std::ops::Range;
+
+use thinksafe_core::message::{Message, Prompt};
+use thinksafe_core::trace::Trace;
+
+use crate::{Chat, Error};
+
+/// Token ids and what each of them belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Segments {
+    /// All ids, prompt first.
+    pub ids: Vec<u32>,
+    /// The parts, in order, without gaps and without overlap; empty parts are left out.
+    pub spans: Vec<Span>,
+}
+
+/// A part of an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a kind and a place")]
+pub struct Span {
+    /// What it is.
+    pub kind: SpanKind,
+    /// Which ids it covers.
+    pub range: Range<usize>,
+}
+
+/// What a part of an example is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "masks decide on each part")]
+pub enum SpanKind {
+    /// What the model is given: conversation, generation prompt, and what that opens.
+    Prompt,
+    /// The mark that opens the thinking, and its newline, where the model writes it itself.
+    ThinkOpen,
+    /// The reasoning.
+    Thinking,
+    /// The mark that closes the thinking, and the newlines around it.
+    ThinkClose,
+    /// What the user is shown.
+    Answer,
+    /// The token that ends the turn.
+    EndOfTurn,
+}
+
+impl Segments {
+    /// How many ids the prompt has; all others are the model's.
+    pub fn prompt_len(&self) -> usize {
+        self.spans.iter().find(|s| s.kind == SpanKind::Prompt).map_or(0, |s| s.range.end)
+    }
+
+    /// The ids of a part; empty if the example lacks it.
+    pub fn range(&self, kind: SpanKind) -> Range<usize> {
+        self.spans.iter().find(|s| s.kind == kind).map_or(0..0, |s| s.range.clone())
+    }
+}
+
+impl Chat {
+    /// Encodes a conversation and the assistant turn that follows it, as the model would have produced it.
+    ///
+    /// The prompt ids are those of [`encode_prompt`](Self::encode_prompt), by ids: no token crosses from the prompt
+    /// into the turn. The turn is [`Trace::to_turn`]'s, less what the template has opened already; it does not go
+    /// through the template, which may delete the thinking (DeepSeek-R1's does). A trace without thinking closes
+    /// at once what the template opened. The turn ends with the one token at which generation stops; the newline
+    /// that Qwen3's template writes after it belongs to the next turn and is never generated, so it is not trained
+    /// (the reference implementation, training on rendered text, has it as one more token of the loss).
+    ///
+    /// A token that runs over from one part into the next (`.\n` before a closing mark) counts to the part in
+    /// which it begins.
+    ///
+    /// # Errors
+    /// Those of [`encode_prompt`](Self::encode_prompt), [`Error::Opening`] if the trace cannot continue what the
+    /// template opened, and [`Error::NoEndOfTurn`].
+    pub fn encode_example(&self, messages: &[Message], trace: &Trace) -> Result<Segments, Error> {
+        let thinking = trace.thinking.as_deref();
+        let texts = messages.iter().map(|m| m.content.as_str());
+        let mut shield = self.shield(texts.chain(thinking).chain([trace.answer.as_str()]))?;
+        let mut text = self.text_of(&Prompt::Messages(messages.to_vec()), &mut shield)?;
+        let opening = self.opening_of(&text);
+        let tags = self.think_tags();
+        let thinking = thinking.or(if opening.is_empty() { None } else { Some("") });
+        let mut parts = Vec::new();
+        if let Some(thinking) = thinking {
+            parts.push((SpanKind::ThinkOpen, format!("{}\n", tags.open)));
+            parts.push((SpanKind::Thinking, shield.cover(thinking)?));
+            parts.push((SpanKind::ThinkClose, format!("\n{}\n\n", tags.close)));
+        }
+        parts.push((SpanKind::Answer, shield.cover(&trace.answer)?));
+        skip_opening(&mut parts, &opening)?;
+
+        text.push(shield.boundary());
+        let mut starts = vec![(SpanKind::Prompt, 0)];
+        for (kind, part) in parts {
+            starts.push((kind, text.len()));
+            text.push_str(&part);
+        }
+        let placed = self.tokenizer().encode_covered(&text, &shield)?;
+        let mut ids: Vec<u32> = placed.iter().map(|(id, _)| *id).collect();
+        let leading = self.leading_for(&ids).to_vec();
+        let mut spans = spans(&starts, &placed, leading.len());
+        ids.splice(0..0, leading);
+        spans.push(Span { kind: SpanKind::EndOfTurn, range: ids.len()..ids.len() + 1 });
+        ids.push(self.turn_end()?);
+        Ok(Segments { ids, spans })
+    }
+}
+
+/// Takes from the turn what the prompt already ends with.
+fn skip_opening(parts: &mut [(SpanKind, String)], opening: &str) -> Result<(), Error> {
+    let mut rest = opening;
+    for (_, part) in parts {
+        if let Some(shorter) = part.strip_prefix(rest) {
+            *part = shorter.to_owned();
+            return Ok(());
+        }
+        rest = rest
+            .strip_prefix(part.as_str())
+            .ok_or_else(|| Error::Opening { opening: opening.to_owned() })?;
+        part.clear();
+    }
+    Err(Error::Opening { opening: opening.to_owned() })
+}
+
+/// Gives each token to the part in which it begins.
+fn spans(starts: &[(SpanKind, usize)], placed: &[(u32, usize)], leading: usize) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut from = 0;
+    for (at, (kind, _)) in starts.iter().enumerate() {
+        let end = starts.get(at + 1).map_or(usize::MAX, |(_, next)| *next);
+        let count = placed[from..].iter().take_while(|(_, start)| *start < end).count();
+        let shift = if from == 0 { 0 } else { leading };
+        if count > 0 {
+            spans.push(Span { kind: *kind, range: from + shift..from + count + leading });
+        }
+        from += count;
+    }
+    spans
+}
