@@ -115,7 +115,7 @@ fn records_hold_what_was_asked_and_what_came_of_it() {
         let turn = record.turn().unwrap();
         assert_eq!(
             (turn.whole().as_str(), turn.completion_tokens),
-            ("<think>\nt\n</think>\n\na", 4)
+            ("<think>\nt\n</think>\n\na", 5)
         );
     }
 }
@@ -189,11 +189,14 @@ fn bad_settings_are_refused_before_anything_is_generated() {
 }
 
 /// An engine that breaks the seam's promise in some way.
-struct Broken(ScriptedGenerator<fn(&Request) -> Result<String, RequestError>>, fn(u64) -> Vec<u64>);
+struct Broken {
+    answers: fn(u64) -> Vec<u64>,
+    identity: Identity,
+}
 
 impl Generate for Broken {
     fn identity(&self) -> &Identity {
-        self.0.identity()
+        &self.identity
     }
 
     fn generate(
@@ -202,7 +205,7 @@ impl Generate for Broken {
         sink: &mut dyn FnMut(Completion) -> Result<(), CoreError>,
     ) -> Result<(), CoreError> {
         for request in requests {
-            for id in (self.1)(request.id) {
+            for id in (self.answers)(request.id) {
                 let outcome = Err(RequestError::Unsupported { feature: "work".to_owned() });
                 sink(Completion { id, outcome })?;
             }
@@ -213,20 +216,21 @@ impl Generate for Broken {
 
 #[test]
 fn an_engine_that_breaks_its_promise_is_an_error() {
-    let cases: [(fn(u64) -> Vec<u64>, &str); 3] = [
-        (|_| Vec::new(), "left 18 of 18 requests unanswered"),
-        (|id| vec![id, id], "is already in the log"),
-        (|_| vec![1_000], "request 1000, which was never made"),
-    ];
-    for (broken, expected) in cases {
-        let dir = tempfile::tempdir().unwrap();
-        let mut log = RecordLog::open(dir.path().join("traces.jsonl")).unwrap();
-        let mut engine = Broken(ScriptedGenerator::new("m", answer), broken);
-        let error = generate_traces(&mut engine, &prompts(9), &settings(), &mut log, &mut |_| {})
-            .unwrap_err();
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        assert!(format!("{error}: {source}").contains(expected), "{error}: {source}");
-    }
+    assert_broken(|_| Vec::new(), "left 18 of 18 requests unanswered");
+    assert_broken(|id| vec![id, id], "is already in the log");
+    assert_broken(|_| vec![1_000], "request 1000, which was never made");
+}
+
+#[track_caller]
+fn assert_broken(answers: fn(u64) -> Vec<u64>, expected: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = RecordLog::open(dir.path().join("traces.jsonl")).unwrap();
+    let identity = ScriptedGenerator::new("m", answer).identity().clone();
+    let mut engine = Broken { answers, identity };
+    let error =
+        generate_traces(&mut engine, &prompts(9), &settings(), &mut log, &mut |_| {}).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(format!("{error}: {source}").contains(expected), "{error}: {source}");
 }
 
 proptest! {

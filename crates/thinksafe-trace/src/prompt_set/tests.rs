@@ -89,6 +89,7 @@ fn duplicates_are_reported_and_dropped_only_when_told() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of bad files")]
 fn everything_malformed_is_an_error_that_says_where() {
     let label = "\"label\": \"vanilla_benign\"";
     let cases: Vec<(&str, String, &str)> = vec![
@@ -246,3 +247,6 @@ fn different_seeds_draw_different_subsamples() {
     assert_ne!(draw(1), draw(2));
     assert_eq!(texts(&mixed(9).take(2)), ["0", "1"]);
 }
+
+#[cfg(feature = "parquet")]
+mod parquet_files;
