@@ -1,0 +1,69 @@
+//! The crate's error.
+
+/// What can go wrong with an evaluation as a whole. What goes wrong with single items is data: see
+/// [`Unscored`](crate::score::Unscored).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file, a log or an engine failed.
+    #[error(transparent)]
+    Core(#[from] thinksafe_core::Error),
+    /// A benchmark has two items of the same id.
+    #[error("benchmark {benchmark}: item {item} occurs twice")]
+    DuplicateItem {
+        /// The benchmark's name.
+        benchmark: String,
+        /// The id.
+        item: String,
+    },
+    /// A setting of a benchmark is out of its range.
+    #[error("benchmark {benchmark}: `{field}` is {value:?}, expected {expected}")]
+    InvalidBenchmark {
+        /// The benchmark's name.
+        benchmark: String,
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// An engine or a judge ended without an answer for this many items.
+    #[error("{engine} returned without answering {missing} of its requests")]
+    Unanswered {
+        /// The engine's or judge's name.
+        engine: String,
+        /// How many requests.
+        missing: usize,
+    },
+    /// A scorer compares with a reference that the item does not have.
+    #[error(
+        "benchmark {benchmark}: item {item} has no reference answer, which {metric} compares with"
+    )]
+    MissingReference {
+        /// The benchmark's name.
+        benchmark: String,
+        /// The item's id.
+        item: String,
+        /// The metric.
+        metric: String,
+    },
+    /// A report was given the same run and benchmark twice.
+    #[error("the report already has results of benchmark {benchmark} for run {run}")]
+    DuplicateResult {
+        /// The run's name.
+        run: String,
+        /// The benchmark's name.
+        benchmark: String,
+    },
+    /// A file is a report of another format or version.
+    #[error("{path}: expected a report of version {version}, found {found}")]
+    ReportFormat {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The version this program reads.
+        version: u32,
+        /// What the file says.
+        found: String,
+    },
+}

@@ -1,0 +1,68 @@
+//! Points with error bars in both directions, joined from the first to the last.
+
+use super::axis::{self, Frame, Scale, percent_range};
+use super::svg::{Anchor, Svg, series_class, shorten};
+use crate::statistics::Interval;
+
+/// A named point, both coordinates in percent.
+pub(crate) struct Point {
+    pub(crate) name: String,
+    /// Which colour.
+    pub(crate) series: usize,
+    pub(crate) x: Interval,
+    pub(crate) y: Interval,
+}
+
+/// Draws points of percentages.
+pub(crate) fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
+    let points: Vec<&Point> = points.iter().filter(|p| [p.x, p.y].iter().all(is_finite)).collect();
+    let frame = Frame { left: 52.0, right: 446.0, top: 14.0, bottom: 292.0 };
+    let (x_low, x_high) = percent_range(points.iter().flat_map(|p| [p.x.low, p.x.high]));
+    let (y_low, y_high) = percent_range(points.iter().flat_map(|p| [p.y.low, p.y.high]));
+    let x = Scale::new(x_low, x_high, frame.left, frame.right);
+    let y = Scale::new(y_low, y_high, frame.bottom, frame.top);
+    let mut svg = Svg::new(460.0, 340.0);
+    axis::draw(&mut svg, frame, (&x, x_title), (&y, y_title));
+    if let [first, .., last] = points.as_slice() {
+        arrow(
+            &mut svg,
+            (x.at(first.x.value), y.at(first.y.value)),
+            (x.at(last.x.value), y.at(last.y.value)),
+        );
+    }
+    for point in &points {
+        let class = series_class(point.series);
+        let (at_x, at_y) = (x.at(point.x.value), y.at(point.y.value));
+        let whisker = format!("whisker {class}");
+        svg.line(&whisker, (x.at(point.x.low), at_y), (x.at(point.x.high), at_y));
+        svg.line(&whisker, (at_x, y.at(point.y.low)), (at_x, y.at(point.y.high)));
+        svg.circle(&format!("dot {class}"), (at_x, at_y), 5.5);
+        let right_half = at_x > f64::midpoint(frame.left, frame.right);
+        let (dx, anchor) = if right_half { (-10.0, Anchor::End) } else { (10.0, Anchor::Start) };
+        // Beside the point, away from the frame's upper edge.
+        let dy = if at_y < frame.top + 24.0 { 20.0 } else { -9.0 };
+        svg.text("name", (at_x + dx, at_y + dy), anchor, &shorten(&point.name, 32));
+    }
+    svg.finish(&format!("{y_title} against {x_title}"))
+}
+
+/// An arrow that stops short of both points; none between points that touch.
+fn arrow(svg: &mut Svg, from: (f64, f64), to: (f64, f64)) {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = dx.hypot(dy);
+    if length < 36.0 {
+        return;
+    }
+    let (ux, uy) = (dx / length, dy / length);
+    let start = (from.0 + 10.0 * ux, from.1 + 10.0 * uy);
+    let tip = (to.0 - 10.0 * ux, to.1 - 10.0 * uy);
+    svg.line("arrow", start, tip);
+    for side in [-1.0, 1.0] {
+        let wing = (tip.0 - 8.0 * ux - side * 4.5 * uy, tip.1 - 8.0 * uy + side * 4.5 * ux);
+        svg.line("arrow", tip, wing);
+    }
+}
+
+fn is_finite(interval: &Interval) -> bool {
+    [interval.value, interval.low, interval.high].iter().all(|v| v.is_finite())
+}

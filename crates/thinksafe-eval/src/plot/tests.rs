@@ -1,0 +1,93 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::statistics::Interval;
+
+/// What must hold of every plot: no number that is none, no unescaped data, every tag closed.
+#[track_caller]
+fn check(svg: &str) {
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"), "{svg}");
+    for bad in ["NaN", "inf", "<script", "onload="] {
+        assert!(!svg.contains(bad), "{bad} in {svg}");
+    }
+    let opened = svg.matches("<text").count();
+    assert_eq!(opened, svg.matches("</text>").count());
+}
+
+fn interval(value: f64) -> Interval {
+    Interval { value, low: value - 3.0, high: value + 3.0 }
+}
+
+const HOSTILE: &str = "</text><script>alert(1)</script>";
+
+#[test]
+fn empty_plots_are_plots() {
+    check(&scatter(&[], "x", "y"));
+    check(&bars(&[], &[]));
+    check(&stacks(&[], &[]));
+    check(&histogram(&[], "x", "y"));
+    check(&curve(&[], "x", "y"));
+}
+
+#[test]
+fn names_are_escaped() {
+    let name = HOSTILE.to_owned();
+    let point = Point { name: name.clone(), series: 0, x: interval(50.0), y: interval(50.0) };
+    check(&scatter(&[point], HOSTILE, HOSTILE));
+    let bar = Bar { series: 9, rate: interval(10.0) };
+    let group = BarGroup { name: name.clone(), bars: vec![bar] };
+    check(&bars(&[group], std::slice::from_ref(&name)));
+    let stack = Stack { name: name.clone(), parts: vec![1], total: 2 };
+    check(&stacks(&[stack], std::slice::from_ref(&name)));
+    let series = Series { name, values: vec![1.0] };
+    check(&histogram(&[series], HOSTILE, HOSTILE));
+    check(&curve(&[(0.0, 1.0)], HOSTILE, HOSTILE));
+}
+
+#[test]
+fn a_scatter_shows_each_point_with_both_error_bars_and_an_arrow() {
+    let points = [(20.0, 30.0), (80.0, 90.0)].map(|(x, y)| Point {
+        name: "p".to_owned(),
+        series: 0,
+        x: interval(x),
+        y: interval(y),
+    });
+    let svg = scatter(&points, "x", "y");
+    assert_eq!(svg.matches("<circle").count(), 2);
+    assert_eq!(svg.matches("class=\"whisker").count(), 4);
+    assert_eq!(svg.matches("class=\"arrow\"").count(), 3);
+}
+
+#[test]
+fn a_bar_is_as_long_as_its_rate() {
+    let group = |rate| BarGroup { name: "b".to_owned(), bars: vec![Bar { series: 0, rate }] };
+    let svg = bars(&[group(interval(50.0))], &[]);
+    assert!(svg.contains("<rect class=\"s0\" x=\"4\" y=\"21\" width=\"202\""), "{svg}");
+}
+
+proptest! {
+    #[test]
+    fn no_data_breaks_a_plot(
+        values in prop::collection::vec(prop::num::f64::ANY, 0..20),
+        counts in prop::collection::vec(any::<u32>(), 0..5),
+    ) {
+        let interval = |v: f64| Interval { value: v, low: v - 1.0, high: v + 1.0 };
+        let name = || "n".to_owned();
+        let points: Vec<Point> = values
+            .iter()
+            .map(|&v| Point { name: name(), series: 0, x: interval(v), y: interval(v / 2.0) })
+            .collect();
+        check(&scatter(&points, "x", "y"));
+        let group = BarGroup {
+            name: name(),
+            bars: values.iter().map(|&v| Bar { series: 0, rate: interval(v) }).collect(),
+        };
+        check(&bars(&[group], &[name()]));
+        let parts: Vec<u64> = counts.iter().map(|&c| u64::from(c)).collect();
+        let total = parts.iter().sum();
+        check(&stacks(&[Stack { name: name(), parts, total }], &vec![name(); counts.len()]));
+        check(&histogram(&[Series { name: name(), values: values.clone() }], "x", "y"));
+        let points: Vec<_> = values.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
+        check(&curve(&points, "x", "y"));
+    }
+}

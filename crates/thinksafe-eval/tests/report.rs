@@ -1,0 +1,183 @@
+//! The report: what it holds, how it reads back, and that its page is inert.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first error")]
+
+use thinksafe_core::prompt::PromptLabel;
+use thinksafe_core::run::RunDir;
+use thinksafe_core::sampling::Sampling;
+use thinksafe_core::seed::Seed;
+use thinksafe_core::testing::ScriptedGenerator;
+use thinksafe_eval::Error;
+use thinksafe_eval::answer::{ExtractedAnswer, Grade, Grader};
+use thinksafe_eval::benchmark::{Benchmark, Item, Settings};
+use thinksafe_eval::evaluate::{Evaluated, evaluate};
+use thinksafe_eval::report::{Drops, LossPoint, Report, Timing};
+use thinksafe_eval::scorer::AnswerAccuracy;
+
+const HOSTILE: &str =
+    "</pre><script src=\"https://x.example/a.js\"></script><img src=x onerror=alert(1)>";
+
+/// Twenty sums; the model knows the first `right` of them.
+fn evaluated(dir: &RunDir, right: usize, grader: impl Grader) -> Evaluated {
+    let items = (0..20).map(|i| Item {
+        label: Some(PromptLabel::VanillaHarmful),
+        category: Some(HOSTILE.to_owned()),
+        ..Item::new(format!("sum-{i}"), format!("{HOSTILE} {i}")).with_reference(i.to_string())
+    });
+    let settings = Settings::new(Sampling::greedy(50), Seed(7));
+    let benchmark = Benchmark::new("sums", items.collect(), settings).unwrap();
+    let mut model = ScriptedGenerator::new(&format!("{HOSTILE}{right}"), |request| {
+        let i = request.id as usize;
+        if i == 19 {
+            return Ok("on and on ".repeat(50));
+        }
+        let answer = if i < right { i } else { 100 };
+        Ok(format!("<think>{HOSTILE}</think>{HOSTILE} \\boxed{{{answer}}}"))
+    });
+    let mut accuracy = AnswerAccuracy::new(grader);
+    evaluate(dir, &benchmark, &mut model, &mut [&mut accuracy], &mut |_| {}).unwrap()
+}
+
+fn report() -> Report {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = RunDir::new(temporary.path());
+    let mut report = Report::new(HOSTILE);
+    let math = ExtractedAnswer::math;
+    report.add("before", &evaluated(&dir, 5, math())).unwrap();
+    report.add("after", &evaluated(&dir, 15, math())).unwrap();
+    report.fact("model", HOSTILE);
+    report.timings.push(Timing { phase: HOSTILE.to_owned(), seconds: 1.0 });
+    report.loss = (0..50).map(|step| LossPoint { step, loss: 1.0 / (step + 1) as f64 }).collect();
+    report.drops.push(Drops {
+        label: PromptLabel::VanillaHarmful,
+        kept: 95,
+        dropped: [(HOSTILE.to_owned(), 5)].into(),
+    });
+    report
+}
+
+#[test]
+fn runs_are_compared_on_the_same_items() {
+    let report = report();
+    let after = &report.result("after", "sums").unwrap().metrics[0];
+    let difference = after.difference.unwrap();
+    assert_eq!((difference.pairs, difference.rose, difference.fell), (19, 10, 0));
+    assert!((difference.difference.value - 10.0 / 19.0).abs() < 1e-12);
+    assert!(difference.difference.low > 0.0 && difference.p_value.unwrap() < 0.01);
+    let before = &report.result("before", "sums").unwrap().metrics[0];
+    assert_eq!(before.difference, None);
+    let headlines = report.headlines();
+    assert_eq!(headlines.len(), 1);
+    let (first, last) = headlines[0].ends().unwrap();
+    assert!((first.value - 5.0 / 19.0).abs() < 1e-12 && (last.value - 15.0 / 19.0).abs() < 1e-12);
+}
+
+#[test]
+fn tables_show_rates_intervals_changes_and_what_is_unscored() {
+    let report = report();
+    let text = report.to_text();
+    let row = text.lines().find(|line| line.starts_with("sums")).unwrap();
+    assert!(row.contains("26.3 [11.8, 48.8]*"), "{row}");
+    assert!(row.contains("+52.6 ["), "{row}");
+    assert!(text.contains("truncated"), "{text}");
+    let markdown = report.to_markdown();
+    assert!(markdown.contains("| sums | answer accuracy | 20 | 26.3 \\[11.8, 48.8\\]\\* |"));
+    assert!(!markdown.contains("<script"));
+}
+
+#[test]
+fn a_report_reads_back_and_another_version_is_refused() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = RunDir::new(temporary.path());
+    let report = report();
+    report.save(&dir).unwrap();
+    assert_eq!(Report::read(&dir.report_json()).unwrap(), report);
+    let json = std::fs::read_to_string(dir.report_json()).unwrap();
+    let newer = json.replacen("\"version\": 1", "\"version\": 2", 1);
+    std::fs::write(dir.report_json(), newer).unwrap();
+    let error = Report::read(&dir.report_json()).unwrap_err();
+    assert!(matches!(error, Error::ReportFormat { version: 1, .. }), "{error}");
+    std::fs::write(dir.report_json(), "{\"format\":\n3").unwrap();
+    let error = Report::read(&dir.report_json()).unwrap_err();
+    assert!(error.to_string().contains("report.json:2"), "{error}");
+}
+
+#[test]
+fn the_same_result_twice_is_refused() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = RunDir::new(temporary.path());
+    let result = evaluated(&dir, 5, ExtractedAnswer::math());
+    let mut report = Report::new("r");
+    report.add("before", &result).unwrap();
+    assert!(matches!(report.add("before", &result), Err(Error::DuplicateResult { .. })));
+}
+
+#[test]
+fn the_page_asks_nobody_and_runs_nothing() {
+    let page = report().to_html();
+    for bad in ["<script", "<img", "<link", "<iframe", "src=\"", "href=", "url(", "@import", "NaN"]
+    {
+        assert!(!page.contains(bad), "{bad}");
+    }
+    for scheme in ["http:", "https:", "//"] {
+        let shown_as_text = page.matches(scheme).count();
+        let escaped = page.matches("&quot;https://x.example/a.js&quot;").count();
+        assert!(scheme == "http:" && shown_as_text == 0 || shown_as_text == escaped, "{scheme}");
+    }
+    assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none'"));
+    assert!(page.contains("&lt;/pre&gt;&lt;script"));
+}
+
+#[test]
+fn every_tag_of_the_page_is_closed() {
+    let page = report().to_html();
+    let mut open: Vec<&str> = Vec::new();
+    for part in page.split('<').skip(1) {
+        let tag = part.split('>').next().unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "{tag}");
+        } else if !(tag.ends_with('/') || ["meta", "!DOCTYPE"].contains(&name)) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+#[test]
+fn harmful_requests_stay_folded() {
+    let page = report().to_html();
+    assert!(page.contains("harmful request, hidden"));
+    assert!(!page.contains("<details open") && !page.contains("class=\"peek\""));
+    for summary in page.split("<summary>").skip(1) {
+        let summary = summary.split("</summary>").next().unwrap();
+        assert!(!summary.contains("x.example"), "{summary}");
+    }
+}
+
+#[test]
+fn sections_without_data_are_left_out() {
+    let page = Report::new("empty").to_html();
+    for id in ["figures", "unscored", "samples", "provenance", "categories"] {
+        assert!(!page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    assert!(page.contains("No results yet."));
+    let text = Report::new("empty").to_text();
+    assert!(text.contains("Every response has a score."), "{text}");
+}
+
+#[test]
+fn a_report_of_one_run_has_no_change_column() {
+    struct Never;
+    impl Grader for Never {
+        fn grade(&self, _: &str, _: &str) -> Grade {
+            Grade { correct: false, answer: None }
+        }
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = RunDir::new(temporary.path());
+    let mut report = Report::new("one");
+    report.add("only", &evaluated(&dir, 5, Never)).unwrap();
+    assert!(!report.to_text().contains("change"));
+    assert!(report.to_text().contains("0.0 [0.0, 16.8]*"), "{}", report.to_text());
+}
