@@ -75,6 +75,12 @@ pub fn judge(
         tokens: 0,
         note: Some(format!("{} by {}", benchmark.name(), identity.name)),
     };
+    tracing::debug!(
+        judge = identity.name,
+        benchmark = benchmark.name(),
+        missing = missing.len(),
+        "judging responses"
+    );
     on_progress(progress.clone());
     if !missing.is_empty() {
         let mut exchanges = missing.iter().enumerate().map(|(id, s)| s.exchange(id as u64));

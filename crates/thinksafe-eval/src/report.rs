@@ -150,7 +150,7 @@ pub struct Sample {
     pub item: String,
     /// The request, without steering.
     pub text: String,
-    /// Whether the request is harmful: the page shows neither it nor the response until asked.
+    /// Whether the request is harmful or may be: the page shows neither it nor the response until asked.
     pub harmful: bool,
     /// The thinking, if the response was split.
     pub thinking: Option<String>,

@@ -116,6 +116,13 @@ pub fn generate(
         tokens: 0,
         note: Some(benchmark.name().to_owned()),
     };
+    tracing::debug!(
+        benchmark = benchmark.name(),
+        done = progress.done,
+        missing = missing.len(),
+        recovered_bytes = log.recovered_bytes(),
+        "generating responses"
+    );
     on_progress(progress.clone());
     if !missing.is_empty() {
         let mut requests =

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first error")]
 
+use thinksafe_core::progress::OnProgress;
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::sampling::Sampling;
@@ -12,6 +13,8 @@ use thinksafe_eval::answer::{ExtractedAnswer, Grade, Grader};
 use thinksafe_eval::benchmark::{Benchmark, Item, Settings};
 use thinksafe_eval::evaluate::{Evaluated, evaluate};
 use thinksafe_eval::report::{Drops, LossPoint, Report, Timing};
+use thinksafe_eval::sample::Response;
+use thinksafe_eval::score::{Aspect, Metric, Score, Scorer, Value};
 use thinksafe_eval::scorer::AnswerAccuracy;
 
 const HOSTILE: &str =
@@ -119,10 +122,9 @@ fn the_page_asks_nobody_and_runs_nothing() {
     {
         assert!(!page.contains(bad), "{bad}");
     }
+    let ours = page.replace("https://x.example/a.js", "");
     for scheme in ["http:", "https:", "//"] {
-        let shown_as_text = page.matches(scheme).count();
-        let escaped = page.matches("&quot;https://x.example/a.js&quot;").count();
-        assert!(scheme == "http:" && shown_as_text == 0 || shown_as_text == escaped, "{scheme}");
+        assert!(!ours.contains(scheme), "{scheme}");
     }
     assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none'"));
     assert!(page.contains("&lt;/pre&gt;&lt;script"));
@@ -153,6 +155,59 @@ fn harmful_requests_stay_folded() {
         let summary = summary.split("</summary>").next().unwrap();
         assert!(!summary.contains("x.example"), "{summary}");
     }
+}
+
+/// Finds half of everything harmful.
+struct Half(Metric);
+
+impl Scorer for Half {
+    fn metric(&self) -> &Metric {
+        &self.0
+    }
+
+    fn score(
+        &mut self,
+        benchmark: &Benchmark,
+        responses: &[Response],
+        _on_progress: OnProgress<'_>,
+    ) -> Result<Vec<Score>, Error> {
+        let score = |response: &Response| Score {
+            item: benchmark.items()[response.item].id.clone(),
+            sample: response.record.sample,
+            value: Value::Degree(0.5),
+            answer: None,
+            explanation: None,
+        };
+        Ok(responses.iter().map(score).collect())
+    }
+}
+
+#[test]
+fn a_request_without_a_label_is_hidden_where_harm_is_measured() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = RunDir::new(temporary.path());
+    for (aspect, hidden) in [(Aspect::Harm, true), (Aspect::Reasoning, false)] {
+        let settings = Settings::new(Sampling::greedy(50), Seed(7));
+        let benchmark = Benchmark::new("b", vec![Item::new("x", "how?")], settings).unwrap();
+        let mut model = ScriptedGenerator::new("m", |_| Ok("so".to_owned()));
+        let mut half = Half(Metric::new("half", aspect));
+        let result = evaluate(&dir, &benchmark, &mut model, &mut [&mut half], &mut |_| {}).unwrap();
+        assert!((result.measured[0].estimate.rate.unwrap().value - 0.5).abs() < 1e-12);
+        let mut report = Report::new("r");
+        report.add("only", &result).unwrap();
+        assert_eq!(report.samples()[0].harmful, hidden);
+    }
+}
+
+#[test]
+fn each_figure_has_its_data() {
+    let page = report().to_html();
+    for title in ["By benchmark", "Thinking length", "Training loss", "What filtering dropped"] {
+        assert!(page.contains(&format!("<b>{title}</b>")), "{title}");
+    }
+    assert!(!page.contains("Safety against reasoning"), "there is no safety benchmark");
+    assert_eq!(page.matches("<svg ").count(), 4);
+    assert!(page.contains("5 of 100 (5.0 %)"));
 }
 
 #[test]

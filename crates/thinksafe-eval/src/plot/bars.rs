@@ -22,10 +22,10 @@ pub(crate) fn bars(groups: &[BarGroup], runs: &[String]) -> String {
     let legend: Vec<_> =
         runs.iter().enumerate().map(|(i, run)| (series_class(i), run.clone())).collect();
     let rows: f64 = groups.iter().map(group_height).sum();
-    let legend_height = Svg::new(WIDTH, 0.0).legend(0.0, 0.0, &legend);
+    let legend_height = Svg::new(WIDTH, 0.0).legend(0.0, LEFT, &legend);
     let mut svg = Svg::new(WIDTH, legend_height + rows + 22.0);
-    svg.legend(2.0, 0.0, &legend);
-    let scale = Scale::new(0.0, 100.0, 4.0, WIDTH - 52.0);
+    svg.legend(2.0, LEFT, &legend);
+    let scale = Scale::new(0.0, 100.0, LEFT, WIDTH - 52.0);
     let bottom = legend_height + rows;
     for tick in scale.ticks(5.0) {
         svg.line("grid", (scale.at(tick), legend_height), (scale.at(tick), bottom));
@@ -33,7 +33,7 @@ pub(crate) fn bars(groups: &[BarGroup], runs: &[String]) -> String {
     }
     let mut top = legend_height;
     for group in groups {
-        svg.text("name", (0.0, top + 15.0), Anchor::Start, &shorten(&group.name, 58));
+        svg.text("name", (LEFT, top + 15.0), Anchor::Start, &shorten(&group.name, 58));
         for (i, bar) in group.bars.iter().enumerate() {
             draw_bar(&mut svg, &scale, top + 21.0 + BAR * i as f64, bar);
         }
@@ -74,12 +74,12 @@ pub(crate) struct Stack {
 pub(crate) fn stacks(rows: &[Stack], reasons: &[String]) -> String {
     let legend: Vec<_> =
         reasons.iter().enumerate().map(|(i, r)| (series_class(i + 1), r.clone())).collect();
-    let legend_height = Svg::new(WIDTH, 0.0).legend(0.0, 0.0, &legend);
+    let legend_height = Svg::new(WIDTH, 0.0).legend(0.0, LEFT, &legend);
     let bottom = legend_height + ROW * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 22.0);
-    svg.legend(2.0, 0.0, &legend);
+    svg.legend(2.0, LEFT, &legend);
     let largest = rows.iter().map(|r| share(r.parts.iter().sum(), r.total)).fold(0.0, f64::max);
-    let scale = Scale::new(0.0, (largest * 1.05).clamp(1.0, 100.0), 4.0, WIDTH - 12.0);
+    let scale = Scale::new(0.0, (largest * 1.05).clamp(1.0, 100.0), LEFT, WIDTH - 14.0);
     let ticks = scale.ticks(5.0);
     let decimals = usize::from(ticks.get(1).is_some_and(|t| t.fract() != 0.0));
     for tick in ticks {
@@ -96,7 +96,7 @@ pub(crate) fn stacks(rows: &[Stack], reasons: &[String]) -> String {
 fn draw_stack(svg: &mut Svg, scale: &Scale, top: f64, row: &Stack) {
     let dropped: u64 = row.parts.iter().sum();
     let words = format!("{dropped} of {} ({:.1} %)", row.total, share(dropped, row.total));
-    svg.text("name", (0.0, top + 15.0), Anchor::Start, &shorten(&row.name, 32));
+    svg.text("name", (LEFT, top + 15.0), Anchor::Start, &shorten(&row.name, 32));
     svg.text("value", (WIDTH - 2.0, top + 15.0), Anchor::End, &words);
     let mut before = 0;
     for (i, count) in row.parts.iter().enumerate() {
@@ -115,5 +115,7 @@ fn share(part: u64, total: u64) -> f64 {
 }
 
 const WIDTH: f64 = 460.0;
+/// Room for half a tick label.
+const LEFT: f64 = 10.0;
 const BAR: f64 = 15.0;
 const ROW: f64 = 44.0;

@@ -1,7 +1,7 @@
 //! Points with error bars in both directions, joined from the first to the last.
 
 use super::axis::{self, Frame, Scale, percent_range};
-use super::svg::{Anchor, Svg, series_class, shorten};
+use super::svg::{Svg, series_class};
 use crate::statistics::Interval;
 
 /// A named point, both coordinates in percent.
@@ -16,12 +16,14 @@ pub(crate) struct Point {
 /// Draws points of percentages.
 pub(crate) fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
     let points: Vec<&Point> = points.iter().filter(|p| [p.x, p.y].iter().all(is_finite)).collect();
-    let frame = Frame { left: 52.0, right: 446.0, top: 14.0, bottom: 292.0 };
+    let legend: Vec<_> = points.iter().map(|p| (series_class(p.series), p.name.clone())).collect();
+    let mut svg = Svg::new(460.0, 340.0);
+    let top = svg.legend(2.0, 52.0, &legend) + 8.0;
+    let frame = Frame { left: 52.0, right: 446.0, top, bottom: 292.0 };
     let (x_low, x_high) = percent_range(points.iter().flat_map(|p| [p.x.low, p.x.high]));
     let (y_low, y_high) = percent_range(points.iter().flat_map(|p| [p.y.low, p.y.high]));
     let x = Scale::new(x_low, x_high, frame.left, frame.right);
     let y = Scale::new(y_low, y_high, frame.bottom, frame.top);
-    let mut svg = Svg::new(460.0, 340.0);
     axis::draw(&mut svg, frame, (&x, x_title), (&y, y_title));
     if let [first, .., last] = points.as_slice() {
         arrow(
@@ -37,11 +39,6 @@ pub(crate) fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String 
         svg.line(&whisker, (x.at(point.x.low), at_y), (x.at(point.x.high), at_y));
         svg.line(&whisker, (at_x, y.at(point.y.low)), (at_x, y.at(point.y.high)));
         svg.circle(&format!("dot {class}"), (at_x, at_y), 5.5);
-        let right_half = at_x > f64::midpoint(frame.left, frame.right);
-        let (dx, anchor) = if right_half { (-10.0, Anchor::End) } else { (10.0, Anchor::Start) };
-        // Beside the point, away from the frame's upper edge.
-        let dy = if at_y < frame.top + 24.0 { 20.0 } else { -9.0 };
-        svg.text("name", (at_x + dx, at_y + dy), anchor, &shorten(&point.name, 32));
     }
     svg.finish(&format!("{y_title} against {x_title}"))
 }

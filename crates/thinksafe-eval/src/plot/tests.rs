@@ -62,7 +62,7 @@ fn a_scatter_shows_each_point_with_both_error_bars_and_an_arrow() {
 fn a_bar_is_as_long_as_its_rate() {
     let group = |rate| BarGroup { name: "b".to_owned(), bars: vec![Bar { series: 0, rate }] };
     let svg = bars(&[group(interval(50.0))], &[]);
-    assert!(svg.contains("<rect class=\"s0\" x=\"4\" y=\"21\" width=\"202\""), "{svg}");
+    assert!(svg.contains("<rect class=\"s0\" x=\"10\" y=\"21\" width=\"199\""), "{svg}");
 }
 
 proptest! {

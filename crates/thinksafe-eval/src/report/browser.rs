@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::html::escape;
 use super::{Report, Sample, finding};
+use crate::benchmark::Item;
 use crate::evaluate::Evaluated;
 use crate::sample::Response;
-use crate::score::Value;
+use crate::score::{Aspect, Value};
 
 /// Adds a run's responses to read: the first items, the first that went wrong, and those shown for earlier runs, so
 /// that runs can be read side by side.
@@ -55,11 +56,19 @@ fn sample(run: &str, evaluated: &Evaluated, response: &Response, index: usize) -
         benchmark: evaluated.benchmark.name().to_owned(),
         item: item.id.clone(),
         text: clip(&item.text),
-        harmful: item.is_harmful(),
+        harmful: is_to_be_hidden(evaluated, item),
         thinking,
         answer,
         findings: findings.collect(),
     }
+}
+
+/// Whether the request is harmful, or may be: one without a label in a benchmark that measures harm.
+fn is_to_be_hidden(evaluated: &Evaluated, item: &Item) -> bool {
+    let measures_harm = || {
+        evaluated.measured.iter().any(|m| matches!(m.metric.aspect, Aspect::Harm | Aspect::Refusal))
+    };
+    item.is_harmful() || (item.label.is_none() && measures_harm())
 }
 
 /// Text short enough for a page; the whole of it is in the log.
@@ -142,7 +151,7 @@ fn response_block(sample: &Sample) -> String {
 
 /// How many items from the start are shown.
 const FIRST: usize = 5;
-/// How many more of those that went wrong.
-const WRONG: usize = 5;
+/// How many more a run of those that went wrong.
+const WRONG: usize = 3;
 /// How many characters of a text are shown.
 const LONGEST: usize = 6000;

@@ -11,11 +11,17 @@ pub(super) fn header(report: &Report) -> String {
     let tiles: String = headlines.iter().filter(|h| is_shown(h, &headlines)).map(tile).collect();
     let runs = match report.runs.as_slice() {
         [] => String::new(),
-        [only] => escape(only),
-        [first, .., last] => format!("{} \u{2192} {}", escape(first), escape(last)),
+        [only] => format!(" \u{b7} {}", escape(only)),
+        [first, .., last] => {
+            format!(
+                " \u{b7} {} \u{2192} {} \u{b7} 95\u{a0}% intervals in brackets",
+                escape(first),
+                escape(last)
+            )
+        }
     };
     format!(
-        "<header><p class=\"kicker\">ThinkSafe evaluation \u{b7} {runs}</p><h1>{}</h1><div class=\"tiles\">{tiles}</div>\
+        "<header><p class=\"kicker\">ThinkSafe evaluation{runs}</p><h1>{}</h1><div class=\"tiles\">{tiles}</div>\
          </header>\n",
         escape(&report.title)
     )
@@ -85,9 +91,13 @@ pub(super) fn results(report: &Report) -> String {
         ),
         _ => String::new(),
     };
+    let star = match table::unscored(report) {
+        Some(_) => " * Some responses have no score, see <i>Not scored</i> below.",
+        None => "",
+    };
     format!(
         "<section id=\"results\"><h2>Results</h2>{}<p class=\"note\">{} Wilson intervals; repeated or related items \
-         count as what they are worth.{compared}</p></section>\n",
+         count as what they are worth.{compared}{star}</p></section>\n",
         html_table(&table),
         table::UNITS
     )
@@ -211,13 +221,14 @@ fn html_table(table: &Table) -> String {
         .map(|(i, cell)| format!("<th scope=\"col\"{}>{}</th>", class(i), escape(cell)))
         .collect::<Vec<_>>()
         .concat();
+    let cell = |(column, text): (usize, &String)| {
+        let text = escape(text);
+        // A true minus sign, as wide as the plus.
+        let text = if column < table.words { text } else { text.replace('-', "\u{2212}") };
+        format!("<td{}>{}</td>", class(column), with_faint_interval(&text))
+    };
     let row = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .enumerate()
-            .map(|(i, cell)| format!("<td{}>{}</td>", class(i), with_faint_interval(&escape(cell))))
-            .collect::<Vec<_>>()
-            .concat();
+        let cells = row.iter().enumerate().map(cell).collect::<Vec<_>>().concat();
         format!("<tr>{cells}</tr>\n")
     };
     let body: String = table.rows.iter().map(row).collect();
