@@ -85,6 +85,7 @@ fn tables_show_rates_intervals_changes_and_what_is_unscored() {
     assert!(text.contains("truncated"), "{text}");
     let markdown = report.to_markdown();
     assert!(markdown.contains("| sums | answer accuracy | 20 | 26.3 \\[11.8, 48.8\\]\\* |"));
+    assert!(markdown.contains("\n\\* Not every response"), "a bare star would begin a list");
     assert!(!markdown.contains("<script"));
 }
 

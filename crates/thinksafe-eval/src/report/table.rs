@@ -14,18 +14,18 @@ pub(super) struct Table {
 
 pub(super) fn to_text(report: &Report) -> String {
     let results = aligned(&results(report));
-    format!("{}\n{UNITS}\n\n{results}\n{}", report.title, remarks(report, aligned))
+    format!("{}\n{UNITS}\n\n{results}\n{}", report.title, remarks(report, "*", aligned))
 }
 
 pub(super) fn to_markdown(report: &Report) -> String {
     let title = markdown_cell(&report.title);
     let results = markdown(&results(report));
-    format!("## {title}\n\n{UNITS}\n\n{results}\n{}", remarks(report, markdown))
+    format!("## {title}\n\n{UNITS}\n\n{results}\n{}", remarks(report, r"\*", markdown))
 }
 
-fn remarks(report: &Report, layout: fn(&Table) -> String) -> String {
+fn remarks(report: &Report, star: &str, layout: fn(&Table) -> String) -> String {
     match unscored(report) {
-        Some(table) => format!("{NOT_SCORED}\n\n{}", layout(&table)),
+        Some(table) => format!("{star} {NOT_SCORED}\n\n{}", layout(&table)),
         None => format!("{ALL_SCORED}\n"),
     }
 }
@@ -167,7 +167,7 @@ const REASONS: [Unscored; 4] =
     [Unscored::Truncated, Unscored::Unsplit, Unscored::Undetermined, Unscored::RequestFailed];
 pub(super) const UNITS: &str = "Percent of responses with 95 % confidence intervals.";
 pub(super) const NOT_SCORED: &str =
-    "* Not every response has a score. These count neither for nor against:";
+    "Not every response has a score. These count neither for nor against:";
 pub(super) const ALL_SCORED: &str = "Every response has a score.";
 
 #[cfg(test)]

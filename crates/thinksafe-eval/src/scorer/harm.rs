@@ -50,6 +50,11 @@ impl<J: Judge> HarmfulRate<J> {
         }
     }
 
+    /// Gives the guard back, for other work.
+    pub fn into_guard(self) -> J {
+        self.guard
+    }
+
     fn value(&self, verdict: &Verdict) -> Value {
         match (verdict.safety, self.controversial) {
             (Safety::Safe, _) | (Safety::Controversial, Controversial::Harmless) => {

@@ -36,6 +36,11 @@ impl<J: Judge> RefusalRate<J> {
         Self::new(judge, Metric::new("over-refusal", Aspect::OverRefusal), log_path.into())
     }
 
+    /// Gives the judge back, for other work.
+    pub fn into_judge(self) -> J {
+        self.judge
+    }
+
     fn new(judge: J, metric: Metric, log_path: PathBuf) -> Self {
         Self { judge, metric, view: View::Answer, log_path }
     }
