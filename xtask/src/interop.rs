@@ -1,8 +1,9 @@
 //! The Python side of the comparison with `transformers`, `peft` and `trl`, in an environment that can be thrown away.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::cargo::{self, Cargo};
 use crate::error::Error;
@@ -11,9 +12,8 @@ use crate::metadata::Workspace;
 use crate::python::Python;
 use crate::startup;
 
-/// The versions compared with.
-const REQUIREMENTS: [&str; 5] =
-    ["torch==2.11.0", "transformers==5.17.0", "peft==0.21.2", "trl==1.16.0", "safetensors"];
+/// The versions compared with, from the root of the workspace.
+const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 
 /// Builds our side, makes the environment and runs the comparison.
 pub(crate) fn run(root: &Path) -> Result<(), Error> {
@@ -24,17 +24,18 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
         let reason = "no executable named interop".to_owned();
         return Err(Error::Output { program: "cargo build".to_owned(), reason });
     };
-    let python = environment(&Workspace::load(root)?.target.join("interop-venv"))?;
+    let venv = Workspace::load(root)?.target.join("interop-venv");
+    let python = environment(&venv, &root.join(REQUIREMENTS))?;
     let script = root.join("tests/interop/run.py");
     cargo::run(Command::new(python).arg(script).arg("--bin").arg(binary).current_dir(root))
 }
 
 /// Makes sure of the environment; returns its Python.
-fn environment(dir: &Path) -> Result<PathBuf, Error> {
+fn environment(dir: &Path, requirements: &Path) -> Result<PathBuf, Error> {
     let python = dir.join("bin/python");
     let marker = dir.join("complete");
-    let requirements = REQUIREMENTS.join("\n");
-    if fs::read_to_string(&marker).is_ok_and(|installed| installed == requirements) {
+    let wanted = fs::read_to_string(requirements).map_err(Error::io("read", requirements))?;
+    if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
     if dir.exists() {
@@ -50,10 +51,9 @@ fn environment(dir: &Path) -> Result<PathBuf, Error> {
     cargo::run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
     let scratch = dir.join("tmp");
     fs::create_dir_all(&scratch).map_err(Error::io("create", &scratch))?;
-    let mut args = vec!["install", "--no-cache-dir"];
-    args.extend(REQUIREMENTS);
-    let args: Vec<_> = args.into_iter().map(AsRef::as_ref).collect();
-    Python::new(&python).pip(&args, &scratch, None)?;
-    fs::write(&marker, requirements).map_err(Error::io("write", &marker))?;
+    let mut args: Vec<OsString> = ["install", "--no-cache-dir", "-r"].map(Into::into).into();
+    args.push(requirements.into());
+    Python::new(&python).pip(&args, &scratch, Stdio::null())?;
+    fs::write(&marker, wanted).map_err(Error::io("write", &marker))?;
     Ok(python)
 }

@@ -1,7 +1,6 @@
 //! Python 3 and its pip, which fetch what set-up needs.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,6 +16,9 @@ const PROBE: &str = include_str!("libtorch/probe.py");
 const TAIL: usize = 4;
 
 /// A Python interpreter.
+///
+/// What it runs reads no input, so that its standard input can carry a `guard`: an open file that holds a lock. The
+/// lock then lasts as long as Python is at work, even when this program has been killed.
 #[derive(Debug)]
 pub(crate) struct Python {
     program: OsString,
@@ -49,7 +51,7 @@ impl Python {
     /// Asks about the machine and the space left in `dir`.
     pub(crate) fn probe(&self, dir: &Path) -> Result<Probe, Error> {
         let unclear = |reason: String| Error::Output { program: self.name(), reason };
-        let answer = self.script(PROBE, &[dir.as_os_str()])?.map_err(unclear)?;
+        let answer = self.script(PROBE, &[dir.as_os_str()], Stdio::null())?.map_err(unclear)?;
         let value: Value = serde_json::from_str(&answer)
             .map_err(|error| unclear(format!("{error}; is it Python 3?")))?;
         let text = |name: &str| value[name].as_str().map(str::to_owned);
@@ -67,9 +69,10 @@ impl Python {
         &self,
         script: &str,
         args: &[&OsStr],
+        guard: Stdio,
     ) -> Result<Result<String, String>, Error> {
         let mut command = Command::new(&self.program);
-        command.arg("-c").arg(script).args(args);
+        command.arg("-c").arg(script).args(args).stdin(guard);
         let output = command.output().map_err(|source| self.missing(source))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         let ok = output.status.success();
@@ -77,20 +80,11 @@ impl Python {
     }
 
     /// Runs pip; its progress and its complaints are shown as they come.
-    ///
-    /// `guard` becomes pip's standard input: where it holds a file lock, the lock lasts as long as pip does,
-    /// also when this program is killed.
-    pub(crate) fn pip(
-        &self,
-        args: &[&OsStr],
-        scratch: &Path,
-        guard: Option<File>,
-    ) -> Result<(), Error> {
+    pub(crate) fn pip(&self, args: &[OsString], scratch: &Path, guard: Stdio) -> Result<(), Error> {
         let mut command = Command::new(&self.program);
         command.args(["-m", "pip", "--no-input", "--disable-pip-version-check"]).args(args);
-        command.env("TMPDIR", scratch).stdin(guard.map_or_else(Stdio::null, Stdio::from));
-        let mut child =
-            command.stderr(Stdio::piped()).spawn().map_err(|source| self.missing(source))?;
+        command.env("TMPDIR", scratch).stdin(guard).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| self.missing(source))?;
         let complaints = child.stderr.take().map(echo).unwrap_or_default();
         let status = child.wait().map_err(|source| self.missing(source))?;
         if status.success() { Ok(()) } else { Err(explain(&complaints, scratch)) }

@@ -4,10 +4,11 @@
 //! and `zipfile` is there wherever pip is, so that this program needs no HTTP, TLS, zip or hash crates and compiles
 //! in seconds. Everything is prepared in a `partial-*` folder and renamed into place when it is whole.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Instant;
 
 use super::VERSION;
@@ -23,21 +24,6 @@ const UNPACK: &str = include_str!("unpack.py");
 
 /// Stands in for the real `libtorch.so`, which asks for `libtorch_cuda.so`.
 const LINKER_SCRIPT: &str = "INPUT ( -ltorch_cpu )\n";
-
-/// The wheels' libraries are the same for every Python; one is named so that any pip finds them.
-const PLATFORM: [&str; 11] = [
-    "--only-binary=:all:",
-    "--python-version",
-    "3.11",
-    "--platform",
-    "manylinux_2_28_x86_64",
-    "--platform",
-    "manylinux_2_25_x86_64",
-    "--platform",
-    "manylinux_2_17_x86_64",
-    "--platform",
-    "manylinux2014_x86_64",
-];
 
 /// Prefix of everything that is not finished.
 const PARTIAL: &str = "partial-";
@@ -72,7 +58,18 @@ pub(super) fn provision(
             start.elapsed().as_secs_f64()
         );
     }
-    switch(home, build)
+    switch(home, build)?;
+    clean(home)
+}
+
+/// The wheels' libraries are the same for every Python: one version is named, with all platforms that glibc 2.28
+/// covers, so that any pip finds them.
+fn platform() -> Vec<OsString> {
+    let mut args = vec!["--only-binary=:all:".into(), "--python-version=3.11".into()];
+    let versions = (5..=28).rev().map(|minor| format!("_2_{minor}"));
+    let names = versions.chain(["2014", "2010", "1"].map(str::to_owned));
+    args.extend(names.map(|name| format!("--platform=manylinux{name}_x86_64").into()));
+    args
 }
 
 /// Lets one set-up run at a time; also waits for the pip of one that was killed.
@@ -89,7 +86,7 @@ fn lock(home: &Home) -> Result<File, Error> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             println!(
-                "another set-up (or the pip of one that was killed) is at work; waiting for it"
+                "another set-up (or what is left of one that was killed) is at work; waiting for it"
             );
             file.lock().map_err(Error::io("lock", &path))?;
         }
@@ -129,16 +126,17 @@ fn fill_cpu(home: &Home, staging: &Path, python: &Python, lock: &File) -> Result
     let requirements = staging.join("wheels.txt");
     write(&requirements, CPU_WHEELS)?;
     let wheels = home.wheels();
-    let mut args: Vec<&OsStr> =
-        ["download", "--no-cache-dir", "--no-deps", "--require-hashes"].map(OsStr::new).to_vec();
-    args.extend(PLATFORM.map(OsStr::new));
-    args.extend([OsStr::new("--requirement"), requirements.as_os_str()]);
-    args.extend([OsStr::new("--dest"), wheels.as_os_str()]);
+    let download = ["download", "--no-cache-dir", "--no-deps", "--require-hashes"];
+    let mut args: Vec<OsString> = download.map(Into::into).into();
+    args.extend(platform());
+    args.extend(["--requirement".into(), requirements.clone().into()]);
+    args.extend(["--dest".into(), wheels.clone().into()]);
     pip(python, &args, staging, lock)?;
     remove(&requirements)?;
 
     println!("unpacking");
-    if let Err(detail) = python.script(UNPACK, &[wheels.as_os_str(), staging.as_os_str()])? {
+    let args = [wheels.as_os_str(), staging.as_os_str()];
+    if let Err(detail) = python.script(UNPACK, &args, guard(lock)?)? {
         return Err(if detail.contains("No space left") {
             Error::DiskFull { path: staging.to_owned(), found: detail }
         } else {
@@ -153,12 +151,11 @@ fn fill_cuda(staging: &Path, python: &Python, lock: &File) -> Result<(), Error> 
     println!(
         "downloading libtorch {VERSION} with CUDA from PyPI (some 2.5 GB, 5 GB unpacked, once)"
     );
-    let site = staging.join("site");
-    let torch = format!("torch=={VERSION}");
-    let mut args: Vec<&OsStr> =
-        ["install", "--no-cache-dir", "--no-compile"].map(OsStr::new).to_vec();
-    args.extend(PLATFORM.map(OsStr::new));
-    args.extend([OsStr::new("--target"), site.as_os_str(), OsStr::new(&torch)]);
+    let mut args: Vec<OsString> =
+        ["install", "--no-cache-dir", "--no-compile"].map(Into::into).into();
+    args.extend(platform());
+    args.extend(["--target".into(), staging.join("site").into()]);
+    args.push(format!("torch=={VERSION}").into());
     pip(python, &args, staging, lock)?;
 
     // The libraries find NVIDIA's at ../../nvidia from where they lie, also through these links.
@@ -169,13 +166,16 @@ fn fill_cuda(staging: &Path, python: &Python, lock: &File) -> Result<(), Error> 
     write(&staging.join("build-version"), &format!("{VERSION}+cu130\n"))
 }
 
-fn pip(python: &Python, args: &[&OsStr], staging: &Path, lock: &File) -> Result<(), Error> {
+fn pip(python: &Python, args: &[OsString], staging: &Path, lock: &File) -> Result<(), Error> {
     let scratch = staging.join("tmp");
     fs::create_dir(&scratch).map_err(Error::io("create", &scratch))?;
-    // pip holds the lock as well: should this program be killed, the next one waits for the pip it left behind.
-    let guard = lock.try_clone().map_err(Error::io("lock", staging))?;
-    python.pip(args, &scratch, Some(guard))?;
+    python.pip(args, &scratch, guard(lock)?)?;
     remove(&scratch)
+}
+
+/// Lets a child hold the lock as well: should this program be killed, the next one waits for what it left behind.
+fn guard(lock: &File) -> Result<Stdio, Error> {
+    lock.try_clone().map(Stdio::from).map_err(Error::io("lock", Path::new("the set-up")))
 }
 
 /// Moves a finished build into place.

@@ -3,6 +3,7 @@
 //! Read the way torch-sys reads them, so that a mistake is told here and not by a C++ compiler.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use super::layout::{Build, Home};
 use super::{Libtorch, VERSION};
@@ -57,7 +58,9 @@ impl Environment {
             python: python.to_owned(),
             detail: detail.lines().last().unwrap_or("no answer").to_owned(),
         };
-        let answer = Python::new(python).script(DESCRIBE, &[])?.map_err(|text| missing(&text))?;
+        let answer = Python::new(python)
+            .script(DESCRIBE, &[], Stdio::null())?
+            .map_err(|text| missing(&text))?;
         let last = answer.lines().last().unwrap_or_default();
         let (version, lib) = last.split_once(' ').ok_or_else(|| missing(&answer))?;
         self.check_version("LIBTORCH_USE_PYTORCH", version)?;
