@@ -1,0 +1,62 @@
+//! The crate's error.
+
+use std::path::PathBuf;
+
+/// What can go wrong with judging, filtering and datasets.
+///
+/// A single exchange that cannot be judged is no error but an undetermined verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file, a record log or an engine failed.
+    #[error(transparent)]
+    Core(#[from] thinksafe_core::Error),
+    /// A dataset file holds no row.
+    #[error("{path} holds no rows")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A field of a dataset row contradicts the rest of the row.
+    #[error("{path}:{line}: field `{field}` {problem}")]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A dataset row is of a version that this program does not read.
+    #[error("{path}:{line}: dataset row of version {found}, expected version {expected}")]
+    RowVersion {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The row's version.
+        found: u32,
+        /// The version this program reads.
+        expected: u32,
+    },
+    /// A guard's or a policy's setting is out of its range.
+    #[error("filter setting `{field}` is {value}, expected {expected}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range.
+        expected: &'static str,
+    },
+    /// A judge ended without a verdict on every exchange.
+    #[error("{judge} ended normally but left {missing} traces without a verdict")]
+    Unjudged {
+        /// The judge.
+        judge: String,
+        /// Traces without a verdict.
+        missing: u64,
+    },
+}
