@@ -5,7 +5,7 @@ use std::fmt::Write;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::text;
+use super::repr;
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
 pub(super) fn tojson(
@@ -52,12 +52,12 @@ impl Dumper<'_, '_, '_> {
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),
             ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
-            ValueKind::Number => match text::as_float(value) {
+            ValueKind::Number => match repr::as_float(value) {
                 Some(float) if float.is_nan() => self.out.push_str("NaN"),
                 Some(float) if float.is_infinite() => {
                     self.out.push_str(if float > 0.0 { "Infinity" } else { "-Infinity" });
                 }
-                Some(float) => self.out.push_str(&text::float_repr(float)),
+                Some(float) => self.out.push_str(&repr::float_repr(float)),
                 None => self.out.push_str(&value.to_string()),
             },
             ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
@@ -195,7 +195,7 @@ fn indent_text(indent: &Value) -> Result<String, Error> {
 }
 
 fn pair(separators: &Value) -> Result<(String, String), Error> {
-    let items: Vec<String> = separators.try_iter()?.map(|v| text::of(&v)).collect();
+    let items: Vec<String> = separators.try_iter()?.map(|v| v.to_string()).collect();
     <[String; 2]>::try_from(items).map(|[item, key]| (item, key)).map_err(|_| {
         Error::new(
             ErrorKind::InvalidOperation,

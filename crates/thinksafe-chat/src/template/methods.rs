@@ -1,10 +1,8 @@
 //! Python's methods on strings, lists and dictionaries, where minijinja's own set lacks them or differs.
 
-use minijinja::value::{Kwargs, ValueKind};
+use minijinja::value::{Kwargs, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
-
-use super::text::{self, Side};
 
 /// Called for every method that a value does not have of itself.
 pub(super) fn call(
@@ -71,7 +69,7 @@ fn string(
     method: &str,
     args: &Args,
 ) -> Result<Option<Value>, Error> {
-    let strip = |side| Ok(Some(text::strip(text, args.text(0, "chars")?.as_deref(), side).into()));
+    let strip = |side| Ok(Some(strip(text, args.text(0, "chars")?.as_deref(), side).into()));
     let pad = |side| padded(state, text, args, side).map(Some);
     match method {
         "strip" => strip(Side::Both),
@@ -111,7 +109,7 @@ fn string(
             Some(at) => Ok(Some(text[..at].chars().count().into())),
             None => Err(invalid("substring not found".to_owned())),
         },
-        "isspace" => Ok(Some((!text.is_empty() && text.chars().all(text::is_space)).into())),
+        "isspace" => Ok(Some((!text.is_empty() && text.chars().all(is_space)).into())),
         _ => Ok(None),
     }
 }
@@ -133,13 +131,13 @@ fn split(text: &str, args: &Args) -> Result<Value, Error> {
         Some(separator) => text.splitn(limit, &separator).map(Value::from).collect(),
         None => {
             let mut parts = Vec::new();
-            let mut rest = text::strip(text, None, Side::Left);
+            let mut rest = strip(text, None, Side::Left);
             while !rest.is_empty() {
-                let end = rest.find(text::is_space).filter(|_| parts.len() + 1 < limit);
+                let end = rest.find(is_space).filter(|_| parts.len() + 1 < limit);
                 let end = end.unwrap_or(rest.len());
                 // Python keeps white space at the end of the last part when the limit is reached.
                 parts.push(Value::from(&rest[..end]));
-                rest = text::strip(&rest[end..], None, Side::Left);
+                rest = strip(&rest[end..], None, Side::Left);
             }
             Value::from(parts)
         }
@@ -155,13 +153,13 @@ fn rsplit(text: &str, args: &Args) -> Result<Value, Error> {
         Some(separator) => text.rsplitn(limit, &separator).map(Value::from).collect(),
         None => {
             let mut parts = Vec::new();
-            let mut rest = text::strip(text, None, Side::Right);
+            let mut rest = strip(text, None, Side::Right);
             while !rest.is_empty() {
-                let start = rest.char_indices().rev().find(|(_, c)| text::is_space(*c));
+                let start = rest.char_indices().rev().find(|(_, c)| is_space(*c));
                 let start = start.filter(|_| parts.len() + 1 < limit);
                 let start = start.map_or(0, |(at, c)| at + c.len_utf8());
                 parts.push(Value::from(&rest[start..]));
-                rest = text::strip(&rest[..start], None, Side::Right);
+                rest = strip(&rest[..start], None, Side::Right);
             }
             parts
         }
@@ -222,8 +220,31 @@ fn missing(state: &State<'_, '_>, text: &str, width: usize) -> Result<usize, Err
     Ok(missing)
 }
 
+/// Which end of a string is stripped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+    Both,
+}
+
+/// `str.strip`, `lstrip` and `rstrip`.
+pub(super) fn strip<'a>(text: &'a str, chars: Option<&str>, side: Side) -> &'a str {
+    let strips = |c: char| match chars {
+        Some(chars) => chars.contains(c),
+        None => is_space(c),
+    };
+    let text = if side == Side::Right { text } else { text.trim_start_matches(strips) };
+    if side == Side::Left { text } else { text.trim_end_matches(strips) }
+}
+
+/// `str.isspace`: Unicode's white space and the four separators of ASCII.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
 fn triple(before: &str, separator: &str, after: &str) -> Value {
-    Value::from(vec![Value::from(before), Value::from(separator), Value::from(after)])
+    Value::from(Tuple::from([before.into(), separator.into(), after.into()]))
 }
 
 fn invalid(message: String) -> Error {

@@ -1,16 +1,16 @@
 //! Chat templates: Jinja as transformers runs it, with an end to everything.
 
-mod generation;
+mod dialect;
+mod filters;
 mod json;
 mod methods;
-mod text;
+mod repr;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Kwargs;
-use minijinja::{Environment, ErrorKind, Value};
+use minijinja::{Environment, ErrorKind, State, Value};
 use serde::Serialize;
 
 use crate::{DateTime, Error};
@@ -45,7 +45,7 @@ impl ChatTemplate {
     pub fn new(source: &str, path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let mut environment = environment();
-        let compiled = generation::as_with_blocks(source);
+        let compiled = dialect::rewritten(source);
         environment.add_template_owned(NAME, compiled).map_err(|e| Error::TemplateSyntax {
             path: path.clone(),
             line: e.line().unwrap_or(0),
@@ -149,19 +149,14 @@ fn environment() -> Environment<'static> {
     environment.set_fuel(Some(ChatTemplate::FUEL));
     environment.set_recursion_limit(ChatTemplate::MAX_DEPTH);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_formatter(text::format);
     environment.set_unknown_method_callback(methods::call);
-    environment.add_filter("tojson", json::tojson);
-    environment.add_filter("trim", text::trim);
-    environment.add_filter("string", text::string);
-    environment.add_filter("upper", |s: Value| text::of(&s).to_uppercase());
-    environment.add_filter("lower", |s: Value| text::of(&s).to_lowercase());
+    filters::add_to(&mut environment);
     environment.add_function("raise_exception", raise_exception);
     environment
 }
 
-fn raise_exception(message: Value, _: Kwargs) -> Result<Value, minijinja::Error> {
-    let message = text::of(&message);
+fn raise_exception(state: &State<'_, '_>, message: Value) -> Result<Value, minijinja::Error> {
+    let message = repr::str(state, &message)?;
     let error = minijinja::Error::new(ErrorKind::InvalidOperation, message.clone());
     Err(error.with_source(Raised(message)))
 }
