@@ -1,1 +1,60 @@
 //! Supervised fine-tuning on self-generated traces.
+//!
+//! ```text
+//! TrainingText ──encode──▶ Example (ids + weights) ──Trainer::step──▶ adapter ──▶ PEFT folder, merged checkpoint
+//!                                                        │
+//!                               fit: log, checkpoints, exact resume
+//! ```
+//!
+//! * [`encode`] turns texts into token ids with a weight for each token, through the chat template's segment map:
+//!   what is prompt is read, what the model wrote is learnt, its end-of-turn token included.
+//! * [`Objective`] says what is minimised: a sum of [`Term`]s, each with its own loss, examples, tokens and reduction.
+//!   The default is cross-entropy, mean over the supervised tokens of the whole global batch.
+//! * [`Trainer`] does one optimizer step a call; [`fit`] is the loop with a log and resumable checkpoints.
+//! * [`evaluate`] is the objective on held-out examples.
+//!
+//! # Invariants
+//!
+//! * A global batch of `k x b` examples gives the same gradient as `k` micro-batches of `b`, of any lengths.
+//! * A run interrupted at any point and started again ends with the same weights and the same log, bit for bit on CPU.
+//! * A loss or gradient that is not finite ends the run with an error before the weights are touched.
+//! * No text is left out silently: [`Encoded`] counts and names what was.
+//!
+//! Training draws dropout masks from libtorch's global generator, which [`Trainer::step`] seeds by step.
+
+mod checkpoint;
+mod config;
+mod encode;
+mod error;
+mod evaluate;
+mod example;
+mod fit;
+#[cfg(test)]
+mod golden;
+mod loss;
+mod objective;
+mod optimizer;
+mod plan;
+mod record;
+mod reduction;
+mod schedule;
+mod tensors;
+#[cfg(test)]
+mod tests;
+mod trainer;
+
+pub use checkpoint::{Checkpointing, latest as latest_checkpoint};
+pub use config::{SftConfig, Trainable};
+pub use encode::{
+    Encoded, Encoding, Overlong, SkipReason, Skipped, Supervise, TrainingText, encode,
+};
+pub use error::Error;
+pub use evaluate::{Evaluation, evaluate};
+pub use example::Example;
+pub use fit::{Outcome, fit};
+pub use objective::{Objective, Reduction, Subset, Term, TokenLoss, Tokens};
+pub use optimizer::{AdamW, AdamWConfig, clip_gradients};
+pub use plan::{BatchSize, Duration, Order};
+pub use record::{StepRecord, TermValue};
+pub use schedule::{Decay, Schedule, Warmup};
+pub use trainer::Trainer;

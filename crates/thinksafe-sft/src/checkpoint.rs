@@ -1,0 +1,307 @@
+//! Checkpoints: directories that appear whole or not at all, and that only the same run can go on from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+use thinksafe_core::fs;
+use thinksafe_core::hash::ContentHash;
+
+use crate::Error;
+use crate::optimizer::Moments;
+use crate::tensors;
+use crate::trainer::Trainer;
+
+const FORMAT: &str = "thinksafe.sft.checkpoint";
+const VERSION: u32 = 1;
+const STATE: &str = "state.json";
+const PARAMETERS: &str = "parameters.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+
+/// When checkpoints are written, and how many stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpointing {
+    /// Optimizer steps between two checkpoints; 0: only after the last step.
+    pub every_steps: u64,
+    /// How many of the newest are kept; at least 1.
+    pub keep: usize,
+}
+
+impl Default for Checkpointing {
+    /// Every 500 steps, keeping 2.
+    fn default() -> Self {
+        Self { every_steps: 500, keep: 2 }
+    }
+}
+
+/// What a checkpoint says about itself.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    format: String,
+    version: u32,
+    step: u64,
+    model: ContentHash,
+    data: ContentHash,
+    config: serde_json::Value,
+    adapter: serde_json::Value,
+    /// The hash of each file's content.
+    files: BTreeMap<String, ContentHash>,
+}
+
+/// The newest checkpoint in a directory, if there is one.
+///
+/// # Errors
+/// [`Error::Core`] if the directory cannot be read.
+pub fn latest(dir: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
+    Ok(all(dir.as_ref())?.pop_last().map(|(_, path)| path))
+}
+
+impl Trainer<'_> {
+    /// Writes a checkpoint `step-N` into a directory and removes all but the newest `keep`.
+    ///
+    /// It is written under another name, synced and renamed: a killed process leaves no half of one.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if a file cannot be written.
+    pub fn save_checkpoint(&self, dir: impl AsRef<Path>, keep: usize) -> Result<PathBuf, Error> {
+        let dir = dir.as_ref();
+        let step = self.steps_done();
+        let target = dir.join(format!("step-{step:08}"));
+        let partial = dir.join(format!(".step-{step:08}.partial"));
+        remove_dir_if_present(&partial)?;
+        let contents = [
+            (PARAMETERS, tensors::to_bytes(&self.parameters())?),
+            (OPTIMIZER, tensors::to_bytes(&self.moments_by_name())?),
+        ];
+        let mut files = BTreeMap::new();
+        for (name, bytes) in contents {
+            files.insert(name.to_owned(), ContentHash::of_bytes(&bytes));
+            fs::write_atomic(partial.join(name), bytes)?;
+        }
+        let state = State {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            step,
+            model: self.identity().model.clone(),
+            data: self.identity().data.clone(),
+            config: json(self.config())?,
+            adapter: json(&self.identity().adapter)?,
+            files,
+        };
+        fs::write_json(partial.join(STATE), "checkpoint", &state)?;
+        remove_dir_if_present(&target)?;
+        fs::rename(&partial, &target)?;
+        prune(dir, keep)?;
+        Ok(target)
+    }
+
+    /// Takes parameters, optimizer state and position from a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointMismatch`] with the field, if it is of another model, data set or configuration;
+    /// [`Error::Checkpoint`] if it is damaged. The trainer is then unchanged.
+    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let state = read_state(path)?;
+        self.check(path, &state)?;
+        let mut parameters = read_tensors(path, PARAMETERS, &state)?;
+        let mut moments = read_tensors(path, OPTIMIZER, &state)?;
+        let mut loaded = Vec::new();
+        for (name, parameter) in self.parameters() {
+            let take = |from: &mut HashMap<String, Tensor>, key: String| {
+                take_like(path, from, &key, &parameter)
+            };
+            let value = take(&mut parameters, name.clone())?;
+            let first = take(&mut moments, format!("first.{name}"))?;
+            let second = take(&mut moments, format!("second.{name}"))?;
+            loaded.push((parameter, value, Moments { first, second }));
+        }
+        if let Some(name) = parameters.keys().chain(moments.keys()).next() {
+            let found = format!("with {name}");
+            return mismatch(path, "parameters", found, "without it".to_owned());
+        }
+        let mut moments = Vec::new();
+        for (mut parameter, value, state) in loaded {
+            tch::no_grad(|| parameter.copy_(&value));
+            moments.push(state);
+        }
+        self.optimizer_mut().restore(state.step, moments);
+        Ok(())
+    }
+
+    fn check(&self, path: &Path, state: &State) -> Result<(), Error> {
+        let expected = self.identity();
+        let hashes =
+            [("model", &state.model, &expected.model), ("data", &state.data, &expected.data)];
+        for (field, found, expected) in hashes {
+            if found != expected {
+                return mismatch(path, field, found.to_string(), expected.to_string());
+            }
+        }
+        let adapter = first_difference("adapter", &state.adapter, &json(&expected.adapter)?);
+        match first_difference("config", &state.config, &json(self.config())?).or(adapter) {
+            None => Ok(()),
+            Some((field, found, expected)) => mismatch(path, &field, found, expected),
+        }
+    }
+
+    fn moments_by_name(&self) -> Vec<(String, Tensor)> {
+        let parameters = self.parameters();
+        let pairs = parameters.iter().zip(self.optimizer().moments());
+        pairs
+            .flat_map(|((name, _), moments)| {
+                [
+                    (format!("first.{name}"), moments.first.shallow_clone()),
+                    (format!("second.{name}"), moments.second.shallow_clone()),
+                ]
+            })
+            .collect()
+    }
+}
+
+fn json(settings: &impl Serialize) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(settings).map_err(|source| {
+        thinksafe_core::Error::Serialize { what: "training settings", source }.into()
+    })
+}
+
+fn read_state(path: &Path) -> Result<State, Error> {
+    let state: State = fs::read_json(path.join(STATE), "checkpoint state")?;
+    if state.format == FORMAT && state.version == VERSION {
+        return Ok(state);
+    }
+    let State { format, version, .. } = state;
+    let reason =
+        format!("expected {FORMAT} of version {VERSION}, found {format} version {version}");
+    Err(Error::Checkpoint { path: path.to_owned(), reason })
+}
+
+fn read_tensors(path: &Path, name: &str, state: &State) -> Result<HashMap<String, Tensor>, Error> {
+    let damaged = |reason: String| Error::Checkpoint { path: path.to_owned(), reason };
+    let bytes = fs::read(path.join(name))?;
+    if state.files.get(name) != Some(&ContentHash::of_bytes(&bytes)) {
+        return Err(damaged(format!("the content of {name} is not what was written")));
+    }
+    let tensors = tensors::from_bytes(&bytes).map_err(|e| damaged(format!("{name}: {e}")))?;
+    Ok(tensors.into_iter().collect())
+}
+
+/// Takes a tensor out of a checkpoint, onto the device of the parameter whose shape it must have.
+fn take_like(
+    path: &Path,
+    from: &mut HashMap<String, Tensor>,
+    name: &str,
+    like: &Tensor,
+) -> Result<Tensor, Error> {
+    let Some(tensor) = from.remove(name) else {
+        return mismatch(path, "parameters", format!("without {name}"), "with it".to_owned());
+    };
+    if tensor.size() != like.size() {
+        let describe = |shape: Vec<i64>| format!("{name} of shape {shape:?}");
+        return mismatch(path, "parameters", describe(tensor.size()), describe(like.size()));
+    }
+    Ok(tensor.to_device(like.device()))
+}
+
+fn mismatch<T>(path: &Path, field: &str, found: String, expected: String) -> Result<T, Error> {
+    Err(Error::CheckpointMismatch {
+        path: path.to_owned(),
+        field: field.to_owned(),
+        found,
+        expected,
+    })
+}
+
+/// The first place where two JSON values differ: its path, the left value, the right one.
+fn first_difference(
+    at: &str,
+    left: &serde_json::Value,
+    right: &serde_json::Value,
+) -> Option<(String, String, String)> {
+    if left == right {
+        return None;
+    }
+    if let (Some(a), Some(b)) = (left.as_object(), right.as_object()) {
+        let null = serde_json::Value::Null;
+        let inner = a.keys().chain(b.keys()).find_map(|key| {
+            let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
+            first_difference(&format!("{at}.{key}"), a, b)
+        });
+        if inner.is_some() {
+            return inner;
+        }
+    }
+    Some((at.to_owned(), left.to_string(), right.to_string()))
+}
+
+/// The checkpoints of a directory by step.
+fn all(dir: &Path) -> Result<BTreeMap<u64, PathBuf>, Error> {
+    let io = |source| thinksafe_core::Error::Io { action: "read", path: dir.to_owned(), source };
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(io(error).into()),
+    };
+    let mut found = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(step) = name.strip_prefix("step-").and_then(|step| step.parse().ok()) {
+            found.insert(step, path);
+        }
+    }
+    Ok(found)
+}
+
+fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
+    let mut checkpoints = all(dir)?;
+    while checkpoints.len() > keep.max(1) {
+        if let Some((_, oldest)) = checkpoints.pop_first() {
+            remove_dir_if_present(&oldest)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_dir_if_present(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(thinksafe_core::Error::Io { action: "remove", path: path.to_owned(), source }
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_is_found_by_its_path() {
+        let left = json!({"optimizer": {"lr": 0.1, "eps": 1}, "seed": 1});
+        let right = json!({"optimizer": {"lr": 0.2, "eps": 1}, "seed": 1});
+        let (field, found, expected) = first_difference("config", &left, &right).unwrap();
+        assert_eq!([&*field, &*found, &*expected], ["config.optimizer.lr", "0.1", "0.2"]);
+        assert_eq!(first_difference("config", &left, &left), None);
+        let more = json!({"optimizer": {"lr": 0.1, "eps": 1}, "seed": 1, "new": 2});
+        assert_eq!(first_difference("config", &left, &more).unwrap().0, "config.new");
+    }
+
+    #[test]
+    fn the_newest_checkpoints_stay_and_partial_ones_do_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(latest(dir.path().join("absent")).unwrap(), None);
+        for name in ["step-00000002", "step-00000010", "step-00000009", ".step-00000011.partial"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        prune(dir.path(), 2).unwrap();
+        assert!(!dir.path().join("step-00000002").exists());
+        assert_eq!(latest(dir.path()).unwrap(), Some(dir.path().join("step-00000010")));
+    }
+}

@@ -1,0 +1,302 @@
+//! The trainer: one optimizer step at a time.
+
+use std::sync::{Mutex, PoisonError};
+
+use tch::{Kind, Tensor};
+use thinksafe_core::hash::ContentHash;
+use thinksafe_core::seed::Seed;
+use thinksafe_runtime::{CausalLm, LoraConfig, LoraSwitch};
+
+use crate::Error;
+use crate::config::{SftConfig, Trainable};
+use crate::evaluate::{named, to_f64};
+use crate::example::{Example, data_hash};
+use crate::loss::accumulate_gradients;
+use crate::optimizer::{AdamW, clip_gradients, zero_gradients};
+use crate::plan::Plan;
+use crate::record::{StepRecord, step_key};
+use crate::reduction::Denominators;
+
+/// Guards libtorch's generator, of which a process has one, from the seeding to the last dropout mask.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// Trains a model on examples, one optimizer step a call.
+///
+/// The model is borrowed: what is trained is the adapter (or the weights) of the one copy that also generates.
+/// Everything random is a function of the seed and the step, so a trainer restored from a checkpoint goes on exactly
+/// as if it had never stopped (bit for bit on CPU).
+#[derive(Debug)]
+pub struct Trainer<'a> {
+    model: &'a mut CausalLm,
+    examples: &'a [Example],
+    config: SftConfig,
+    run: RunIdentity,
+    names: Vec<String>,
+    parameters: Vec<Tensor>,
+    optimizer: AdamW,
+    plan: Plan,
+    tokens: u64,
+}
+
+/// What a checkpoint must agree with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RunIdentity {
+    pub(crate) model: ContentHash,
+    pub(crate) data: ContentHash,
+    pub(crate) adapter: Option<LoraConfig>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer at step 0.
+    ///
+    /// For [`Trainable::Lora`] an adapter that is attached is trained as it is; without one the default adapter is
+    /// attached, its initial values from the configuration's seed.
+    ///
+    /// # Errors
+    /// [`Error::NoExamples`]; [`Error::Example`] for one that cannot be trained on; [`Error::Config`] for settings
+    /// out of range, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter.
+    pub fn new(
+        model: &'a mut CausalLm,
+        examples: &'a [Example],
+        config: SftConfig,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        if examples.is_empty() {
+            return Err(Error::NoExamples);
+        }
+        let vocabulary = model.config().vocab_size as usize;
+        for example in examples {
+            example.validate(vocabulary)?;
+        }
+        config.objective.validate(examples)?;
+        let (names, parameters): (Vec<String>, Vec<Tensor>) =
+            trained_parameters(model, &config)?.into_iter().unzip();
+        let run = RunIdentity {
+            model: model.weights_hash().clone(),
+            data: data_hash(examples),
+            adapter: model.lora_config().cloned(),
+        };
+        let optimizer = AdamW::new(config.optimizer, &parameters);
+        let seed = config.seed;
+        let plan = Plan::new(examples.len(), config.batch, config.duration, config.order, seed);
+        Ok(Self { model, examples, config, run, names, parameters, optimizer, plan, tokens: 0 })
+    }
+
+    /// Does one optimizer step: forward and backward passes of the micro-batches, clipping, update.
+    ///
+    /// A step after the last one of the schedule is made at the schedule's final rate.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] if the loss or the gradient is NaN or infinite: weights and optimizer are then as before.
+    pub fn step(&mut self) -> Result<StepRecord, Error> {
+        let step = self.optimizer.steps();
+        let micro_batches = self.plan.micro_batches(step);
+        let rows: Vec<Vec<&Example>> = micro_batches
+            .iter()
+            .map(|indices| indices.iter().map(|index| &self.examples[*index]).collect())
+            .collect();
+        zero_gradients(&self.parameters);
+        let values = self.accumulate(step, &rows)?;
+        let norm = clip_gradients(&self.parameters, self.config.max_grad_norm);
+        let (terms, grad_norm) = read(&values, &norm)?;
+        self.check_finite(step, &rows, &terms, grad_norm)?;
+        let total = self.plan.total_steps();
+        let lr = self.config.optimizer.lr * self.config.schedule.factor(step, total);
+        self.optimizer.step(&self.parameters, lr);
+        Ok(self.record(&rows.concat(), &terms, lr, grad_norm))
+    }
+
+    /// Whether all steps of the configured duration are done.
+    pub fn is_finished(&self) -> bool {
+        self.steps_done() >= self.total_steps()
+    }
+
+    /// Optimizer steps done, those before a resume included.
+    pub fn steps_done(&self) -> u64 {
+        self.optimizer.steps()
+    }
+
+    /// Optimizer steps of the configured duration.
+    pub fn total_steps(&self) -> u64 {
+        self.plan.total_steps()
+    }
+
+    /// Tokens that this trainer passed through the model.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &SftConfig {
+        &self.config
+    }
+
+    /// The model in training, for an evaluation or a sample between steps.
+    pub fn model(&mut self) -> &mut CausalLm {
+        self.model
+    }
+
+    /// The trained parameters by name, as shallow copies that share their storage.
+    pub fn parameters(&self) -> Vec<(String, Tensor)> {
+        let tensors = self.parameters.iter().map(Tensor::shallow_clone);
+        self.names.iter().cloned().zip(tensors).collect()
+    }
+
+    /// One hash over settings, data and model: what a train log's keys are made of.
+    pub fn run_hash(&self) -> ContentHash {
+        let RunIdentity { model, data, adapter } = &self.run;
+        ContentHash::of("thinksafe.sft.run", &(self.config.hash(), data, model, adapter))
+    }
+
+    pub(crate) fn identity(&self) -> &RunIdentity {
+        &self.run
+    }
+
+    pub(crate) fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    pub(crate) fn optimizer_mut(&mut self) -> &mut AdamW {
+        &mut self.optimizer
+    }
+
+    /// Runs the micro-batches and returns the value of each term for each, `[terms]` tensors.
+    fn accumulate(&mut self, step: u64, rows: &[Vec<&Example>]) -> Result<Vec<Tensor>, Error> {
+        let objective = &self.config.objective;
+        let global: Vec<&Example> = rows.concat();
+        let denominators: Vec<Denominators> =
+            objective.terms.iter().map(|term| Denominators::of(term, &global)).collect();
+        let mut values = Vec::with_capacity(rows.len());
+        // Two trainers in one process would draw from each other's stream.
+        let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        for (micro_step, rows) in rows.iter().enumerate() {
+            // Keyed by position, so that resume is exact.
+            tch::manual_seed(dropout_seed(self.config.seed, step, micro_step as u64));
+            values.push(accumulate_gradients(self.model, rows, objective, &denominators)?);
+        }
+        Ok(values)
+    }
+
+    fn check_finite(
+        &self,
+        step: u64,
+        rows: &[Vec<&Example>],
+        terms: &[Vec<f64>],
+        grad_norm: f64,
+    ) -> Result<(), Error> {
+        let ids = |rows: &[&Example]| rows.iter().map(|e| e.id.clone()).collect();
+        let step = step + 1;
+        for (rows, terms) in rows.iter().zip(terms) {
+            let value: f64 = terms.iter().sum();
+            if !value.is_finite() {
+                zero_gradients(&self.parameters);
+                return Err(Error::NonFinite {
+                    quantity: "loss",
+                    step,
+                    value,
+                    examples: ids(rows),
+                });
+            }
+        }
+        if grad_norm.is_finite() {
+            return Ok(());
+        }
+        zero_gradients(&self.parameters);
+        let examples = ids(&rows.concat());
+        Err(Error::NonFinite { quantity: "gradient norm", step, value: grad_norm, examples })
+    }
+
+    fn record(
+        &mut self,
+        rows: &[&Example],
+        terms: &[Vec<f64>],
+        lr: f64,
+        grad_norm: f64,
+    ) -> StepRecord {
+        let step = self.steps_done();
+        let count = self.config.objective.terms.len();
+        let sums: Vec<f64> = (0..count).map(|i| terms.iter().map(|t| t[i]).sum()).collect();
+        let tokens = rows.iter().map(|e| e.ids.len() as u64).sum();
+        self.tokens += tokens;
+        StepRecord {
+            key: step_key(&self.run_hash(), step),
+            step,
+            epoch: step as f64 / self.plan.steps_per_epoch() as f64,
+            loss: sums.iter().sum(),
+            terms: named(&self.config.objective, &sums),
+            lr,
+            grad_norm,
+            tokens,
+            supervised_tokens: rows.iter().map(|e| e.supervised_tokens() as u64).sum(),
+        }
+    }
+}
+
+impl Drop for Trainer<'_> {
+    /// Leaves the model as generation expects it: base weights without gradients, their hash that of their values.
+    fn drop(&mut self) {
+        zero_gradients(&self.parameters);
+        if self.config.trainable == Trainable::All {
+            for parameter in &self.parameters {
+                let _ = parameter.set_requires_grad(false);
+            }
+            self.model.rehash();
+        }
+    }
+}
+
+/// The parameters to train, gradients switched on.
+fn trained_parameters(
+    model: &mut CausalLm,
+    config: &SftConfig,
+) -> Result<Vec<(String, Tensor)>, Error> {
+    let refuse = |field, reason: &str| Err(Error::Config { field, reason: reason.to_owned() });
+    match config.trainable {
+        Trainable::Lora => {
+            if model.lora_parameters().is_empty() {
+                model.attach_lora(LoraConfig::default(), config.seed.purpose("sft.lora"))?;
+            }
+            model.set_lora(LoraSwitch::On);
+            Ok(model.lora_parameters())
+        }
+        Trainable::All if !model.lora_parameters().is_empty() => {
+            refuse("trainable", "all weights cannot be trained while an adapter is attached")
+        }
+        Trainable::All if config.objective.needs_reference() => refuse(
+            "objective",
+            "KL needs an adapter: its reference is the model with the adapter off",
+        ),
+        Trainable::All => {
+            let parameters = model.parameters();
+            if parameters.iter().any(|(_, tensor)| tensor.kind() != Kind::Float) {
+                return refuse("trainable", "all weights can be trained only in f32");
+            }
+            let with_gradient = |(name, tensor): (String, Tensor)| {
+                let tensor = tensor.set_requires_grad(true);
+                (name, tensor)
+            };
+            Ok(parameters.into_iter().map(with_gradient).collect())
+        }
+    }
+}
+
+/// Reads all term values and the gradient norm in one transfer: `[micro-batches][terms]`, and the norm.
+fn read(values: &[Tensor], norm: &Tensor) -> Result<(Vec<Vec<f64>>, f64), Error> {
+    let terms = values.first().map_or(0, Tensor::numel);
+    let mut parts: Vec<Tensor> = values.iter().map(Tensor::shallow_clone).collect();
+    parts.push(norm.reshape([1]).to_kind(Kind::Float));
+    let mut numbers = to_f64(&Tensor::cat(&parts, 0))?;
+    let norm = numbers.pop().unwrap_or(f64::NAN);
+    Ok((numbers.chunks(terms.max(1)).map(<[f64]>::to_vec).collect(), norm))
+}
+
+fn dropout_seed(seed: Seed, step: u64, micro_step: u64) -> i64 {
+    let Seed(key) = seed.purpose("sft.dropout");
+    let [a, b, ..] = thinksafe_core::seed::Philox::new(key).block([
+        step as u32,
+        (step >> 32) as u32,
+        micro_step as u32,
+        0,
+    ]);
+    i64::from_le_bytes((u64::from(a) | u64::from(b) << 32).to_le_bytes())
+}
