@@ -39,6 +39,20 @@ impl<J: Judge + ?Sized> Judge for Box<J> {
     }
 }
 
+impl<J: Judge + ?Sized> Judge for &mut J {
+    fn identity(&self) -> &JudgeIdentity {
+        (**self).identity()
+    }
+
+    fn judge(
+        &mut self,
+        exchanges: &mut dyn Iterator<Item = Exchange>,
+        sink: &mut dyn FnMut(Judgement) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        (**self).judge(exchanges, sink)
+    }
+}
+
 /// Which judge, for provenance and resume keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

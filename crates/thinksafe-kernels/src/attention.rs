@@ -42,40 +42,49 @@ pub fn store_value<C: Element>(block: &mut [C], at: usize, value: &[f32]) {
     }
 }
 
-/// Attention of the `G` query heads that share one key-value head: `out = softmax(q·kᵀ·scale)·v` for `q` and `out`
-/// of `[G, D]`, over positions `first..length` of the given blocks (`first` > 0: a sliding window).
+/// Attention of the `G` query heads that share one key-value head, from one position.
+#[derive(Debug)]
+pub struct Attention<'a, C> {
+    /// `[G, D]`.
+    pub q: &'a [f32],
+    /// D.
+    pub head_dim: usize,
+    /// What scores are multiplied by: usually `1 / sqrt(D)`.
+    pub scale: f32,
+    /// The blocks of the positions, in order.
+    pub blocks: &'a [KvBlock<'a, C>],
+    /// The positions attended to; a start above 0 is a sliding window.
+    pub window: std::ops::Range<usize>,
+    /// `[G, D]`: `softmax(q·kᵀ·scale)·v`.
+    pub out: &'a mut [f32],
+}
+
+/// Runs one [`Attention`].
 ///
 /// Each head's sums run over the positions in order, so the result does not depend on where the blocks lie or on
-/// what else is computed. `scores` is scratch space.
+/// what else is computed.
 ///
 /// # Panics
-/// If no position is left, or the blocks do not cover `length`.
-pub fn attend<'a, C: Element>(
-    level: Level,
-    (q, head_dim, scale): (&[f32], usize, f32),
-    blocks: impl Iterator<Item = KvBlock<'a, C>> + Clone,
-    (first, length): (usize, usize),
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) {
-    assert!(first < length && q.len() == out.len(), "a position to attend to");
-    let stride = length.next_multiple_of(BLOCK);
-    scores.clear();
-    scores.resize(q.len() / head_dim * stride, f32::NEG_INFINITY);
-    let window = Window { head_dim, first, length, stride };
-    for (index, block) in blocks.clone().take(stride / BLOCK).enumerate() {
-        let at = index * BLOCK;
-        if at + BLOCK > first {
-            level.run(Score { q, scale, block, at, window, scores });
-        }
+/// If no position is left, or the blocks do not cover the window.
+pub fn attend<C: Element>(level: Level, mut attention: Attention<'_, C>) {
+    assert!(!attention.window.is_empty(), "a position to attend to");
+    assert_eq!(attention.q.len(), attention.out.len(), "as many results as queries");
+    C::attend(level, &mut attention);
+}
+
+pub(crate) fn run<C: Element>(level: Level, attention: &mut Attention<'_, C>) {
+    let &mut Attention { q, head_dim, scale, blocks, ref window, ref mut out } = attention;
+    let stride = window.end.next_multiple_of(BLOCK);
+    let mut scores = vec![f32::NEG_INFINITY; q.len() / head_dim * stride];
+    let window = Window { head_dim, first: window.start, length: window.end, stride };
+    let within = blocks[..stride / BLOCK].iter().enumerate().skip(window.first / BLOCK);
+    for (index, block) in within.clone() {
+        level.run(Score { q, scale, block, at: index * BLOCK, window, scores: &mut scores });
     }
-    level.run(Softmax { window, scores });
+    level.run(Softmax { window, scores: &mut scores });
     out.fill(0.0);
-    for (index, block) in blocks.take(stride / BLOCK).enumerate() {
-        let at = index * BLOCK;
-        if at + BLOCK > first {
-            level.run(Sum { block, at, window, scores, out });
-        }
+    for (index, block) in within {
+        level.run(Sum { block, at: index * BLOCK, window, scores: &scores, out });
     }
 }
 

@@ -2,8 +2,41 @@
 
 use half::bf16;
 
-/// A storage format that is exact in, and rounded to nearest even from, `f32`.
-pub trait Element: Copy + Default + Send + Sync + std::fmt::Debug + 'static {
+use crate::attention::Attention;
+use crate::level::Level;
+use crate::matmul::Tile;
+
+/// The kernels over a format. They are compiled here, once, and not wherever a caller is generic over the format.
+#[expect(unnameable_types, reason = "seals `Element`")]
+pub trait Compiled: Sized {
+    /// Multiplies all rows of a tile with `count` panels.
+    #[doc(hidden)]
+    fn multiply_panels(level: Level, tile: &Tile<'_, Self>, count: usize);
+
+    /// Attends from one position.
+    #[doc(hidden)]
+    fn attend(level: Level, attention: &mut Attention<'_, Self>);
+}
+
+macro_rules! compile {
+    ($format:ty) => {
+        impl Compiled for $format {
+            fn multiply_panels(level: Level, tile: &Tile<'_, Self>, count: usize) {
+                crate::matmul::multiply_panels(level, tile, count);
+            }
+
+            fn attend(level: Level, attention: &mut Attention<'_, Self>) {
+                crate::attention::run(level, attention);
+            }
+        }
+    };
+}
+
+compile!(f32);
+compile!(bf16);
+
+/// A storage format that is exact in, and rounded to nearest even from, `f32`: `f32` itself and `bf16`.
+pub trait Element: Copy + Default + Send + Sync + std::fmt::Debug + Compiled + 'static {
     /// The value as `f32`; exact.
     fn to_f32(self) -> f32;
 

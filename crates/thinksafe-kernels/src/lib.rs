@@ -31,7 +31,7 @@ mod pool;
 mod rope;
 
 pub use activation::swiglu;
-pub use attention::{BLOCK, KvBlock, attend, block_len, store_key, store_value};
+pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};
 pub use element::Element;
 pub use level::Level;
 pub use matmul::matmul;

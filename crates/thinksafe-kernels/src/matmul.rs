@@ -33,13 +33,16 @@ pub fn matmul<W: Element>(
         let mut first = panels.start;
         while first < panels.end {
             let count = (panels.end - first).min(TILE_PANELS);
-            multiply_panels(level, &Tile { weights, x, rows, first, out: &out }, count);
+            W::multiply_panels(level, &Tile { weights, x, rows, first, out: &out }, count);
             first += count;
         }
     });
 }
 
-struct Tile<'a, W> {
+/// All rows against a few panels.
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "only the sealed trait of formats takes it")]
+pub struct Tile<'a, W> {
     weights: &'a PackedMatrix<W>,
     x: &'a [f32],
     rows: usize,
@@ -47,7 +50,7 @@ struct Tile<'a, W> {
     out: &'a SharedSlice<'a, f32>,
 }
 
-fn multiply_panels<W: Element>(level: Level, tile: &Tile<'_, W>, panels: usize) {
+pub(crate) fn multiply_panels<W: Element>(level: Level, tile: &Tile<'_, W>, panels: usize) {
     match panels {
         1 => level.run(Panels::<W, 1>(tile)),
         2 => level.run(Panels::<W, 2>(tile)),
@@ -66,15 +69,16 @@ impl<W: Element, const P: usize> Kernel for Panels<'_, W, P> {
             multiply::<W, TILE_ROWS, P>(tile, row);
             row += TILE_ROWS;
         }
-        match tile.rows - row {
-            1 => multiply::<W, 1, P>(tile, row),
-            2 => multiply::<W, 2, P>(tile, row),
-            3 => multiply::<W, 3, P>(tile, row),
-            4 => multiply::<W, 4, P>(tile, row),
-            5 => multiply::<W, 5, P>(tile, row),
-            6 => multiply::<W, 6, P>(tile, row),
-            7 => multiply::<W, 7, P>(tile, row),
-            _ => {}
+        if tile.rows - row >= 4 {
+            multiply::<W, 4, P>(tile, row);
+            row += 4;
+        }
+        if tile.rows - row >= 2 {
+            multiply::<W, 2, P>(tile, row);
+            row += 2;
+        }
+        if row < tile.rows {
+            multiply::<W, 1, P>(tile, row);
         }
     }
 }
@@ -102,7 +106,7 @@ fn multiply<W: Element, const M: usize, const P: usize>(tile: &Tile<'_, W>, row:
         for (p, sums) in sums.iter().enumerate() {
             let from = (tile.first + p) * LANES;
             let width = LANES.min(outputs - from);
-            tile.out.write((row + m) * outputs + from, &sums[..width]);
+            tile.out.part((row + m) * outputs + from, width).copy_from_slice(&sums[..width]);
         }
     }
 }

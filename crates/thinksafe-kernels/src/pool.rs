@@ -96,6 +96,26 @@ impl Pool {
         self.run(&share);
     }
 
+    /// Cuts `data` into chunks of `length` and runs `work` on each, with its index, on all threads.
+    ///
+    /// # Panics
+    /// If `data` is not whole chunks; and as [`split`](Self::split).
+    pub fn for_each_chunk<T: Send>(
+        &self,
+        data: &mut [T],
+        length: usize,
+        work: &(impl Fn(usize, &mut [T]) + Sync),
+    ) {
+        assert!(data.len().is_multiple_of(length), "whole chunks of {length}");
+        let chunks = data.len() / length;
+        let data = SharedSlice::new(data);
+        self.split(chunks, &|range| {
+            for index in range {
+                work(index, data.part(index * length, length));
+            }
+        });
+    }
+
     fn run<F: Fn(usize) + Sync>(&self, work: &F) {
         #[expect(unsafe_code, reason = "the pointer is to the closure that `run` borrows")]
         fn call<F: Fn(usize) + Sync>(data: *const (), index: usize) {
@@ -191,25 +211,20 @@ impl Drop for Pool {
 }
 
 /// A slice that the threads of a kernel write disjoint parts of.
+#[derive(Debug)]
 pub(crate) struct SharedSlice<'a, T> {
     data: *mut T,
     length: usize,
     borrow: PhantomData<&'a mut [T]>,
 }
 
-#[expect(unsafe_code, reason = "writes go to disjoint parts, which each use of `write` upholds")]
-// SAFETY: only `write` and `part` touch the data, whose callers keep the parts of different threads disjoint.
+#[expect(unsafe_code, reason = "threads use disjoint parts, which each use of `part` upholds")]
+// SAFETY: only `part` touches the data, whose callers keep the parts of different threads disjoint.
 unsafe impl<T: Send> Sync for SharedSlice<'_, T> {}
 
-impl<'a, T: Copy> SharedSlice<'a, T> {
+impl<'a, T> SharedSlice<'a, T> {
     pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { data: slice.as_mut_ptr(), length: slice.len(), borrow: PhantomData }
-    }
-
-    /// Copies `values` to `from`. No two threads may write the same place; kernels split outputs among threads.
-    #[inline(always)]
-    pub(crate) fn write(&self, from: usize, values: &[T]) {
-        self.part(from, values.len()).copy_from_slice(values);
     }
 
     /// The part `from..from + length`. No two threads may ask for overlapping parts; kernels split outputs.

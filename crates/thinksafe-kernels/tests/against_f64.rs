@@ -3,7 +3,7 @@
 
 use half::bf16;
 use thinksafe_kernels::{
-    BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm, attend, block_len, matmul,
+    Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm, attend, block_len, matmul,
     norm_and_rotate, rms_norm, store_key, store_value, swiglu,
 };
 
@@ -195,8 +195,16 @@ fn check_attention<C: Element>(d: usize, first: usize, length: usize, tolerance:
     let expected = naive(&q, &k, &v, d, first..length);
     check(&expected, tolerance, |pool| {
         let mut out = vec![f32::NAN; q.len()];
-        let blocks = blocks.iter().map(Vec::as_slice);
-        attend(pool.level(), (&q, d, 0.3), blocks, (first, length), &mut Vec::new(), &mut out);
+        let blocks: Vec<&[C]> = blocks.iter().map(Vec::as_slice).collect();
+        let attention = Attention {
+            q: &q,
+            head_dim: d,
+            scale: 0.3,
+            blocks: &blocks,
+            window: first..length,
+            out: &mut out,
+        };
+        attend(pool.level(), attention);
         out
     });
 }
