@@ -117,7 +117,7 @@ fn check_machine(home: &Home, build: Build, python: &Python) -> Result<(), Error
 const fn space(build: Build) -> u64 {
     match build {
         Build::Cpu => 1_700_000_000,
-        Build::Cuda => 12_000_000_000,
+        Build::Cuda => 9_000_000_000,
     }
 }
 
