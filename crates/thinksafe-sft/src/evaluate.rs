@@ -24,6 +24,7 @@ pub struct Evaluation {
 /// Evaluates an objective without gradient and dropout, `micro_batch` examples at a time.
 ///
 /// All examples are one global batch: a token mean is the mean over all their tokens, whatever `micro_batch` is.
+/// An adapter that is switched off stays out of the value; a KL term wants it on, and leaves it on.
 ///
 /// # Errors
 /// [`Error::NoExamples`]; [`Error::Example`] for one that does not go with the model or the objective;

@@ -20,6 +20,32 @@
 //! * A loss or gradient that is not finite ends the run with an error before the weights are touched.
 //! * No text is left out silently: [`Encoded`] counts and names what was.
 //!
+//! # Example
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use thinksafe_chat::Chat;
+//! use thinksafe_core::trace::Trace;
+//! use thinksafe_runtime::{CausalLm, Device, Placement, Precision};
+//! use thinksafe_sft::{Checkpointing, Encoding, SftConfig, Trainer, TrainingText, encode, fit};
+//!
+//! let dir = Path::new("models/Qwen3-0.6B");
+//! let placement = Placement { device: Device::CPU, precision: Precision::Bf16 };
+//! let mut model = CausalLm::load(dir, placement)?;
+//! let trace = Trace { thinking: Some("A sum.".to_owned()), answer: "4".to_owned() };
+//! let texts = [TrainingText::new("sum", "What is 2 + 2?", trace)];
+//! let encoded = encode(&texts, &Chat::load(dir)?, &Encoding::default())?;
+//! assert!(encoded.skipped.is_empty());
+//!
+//! let mut trainer = Trainer::new(&mut model, &encoded.examples, SftConfig::default())?;
+//! fit(&mut trainer, "run/checkpoints", Checkpointing::default(), &mut |_| {})?;
+//! drop(trainer);
+//! model.save_lora(Path::new("run/adapter"))?; // PEFT
+//! model.merge_lora()?;
+//! model.save(Path::new("run/merged"))?; // Hugging Face
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Training draws dropout masks from libtorch's global generator, which [`Trainer::step`] seeds by step.
 
 mod checkpoint;

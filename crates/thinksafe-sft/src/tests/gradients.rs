@@ -195,3 +195,24 @@ fn unlabelled_and_unused_examples_are_refused() {
     let error = evaluate(&mut model, &all, &kl, 1).unwrap_err().to_string();
     assert!(error.contains("`e0`") && error.contains("no prompt label"), "{error}");
 }
+
+#[test]
+fn the_reference_objective_trains_prompts_and_loses_the_padding_token() {
+    let mut model = with_lora(Precision::F32, 0.0);
+    disturb(&model);
+    let examples = examples(2);
+    let pad = *examples[0].ids.last().unwrap();
+    let reference = Objective::reference_kl(pad);
+    let (terms, gradient_before) = gradient(&mut model, &examples, &reference, 1);
+    // The harmful example's cross-entropy is the plain one of an example whose every other token is supervised.
+    let ids = examples[0].ids.clone();
+    let supervised: Vec<bool> = ids.iter().map(|id| *id != pad).collect();
+    let whole = [Example::from_mask("whole", ids, &supervised)];
+    let (expected, _) = gradient(&mut model, &whole, &Objective::cross_entropy(), 1);
+    assert!((terms[0] / expected[0] - 1.0).abs() < 1e-5, "{terms:?} {expected:?}");
+    // Masks do not matter to it.
+    let mut unmasked = examples.clone();
+    unmasked[1].weights.fill(1.0);
+    let (_, gradient_after) = gradient(&mut model, &unmasked, &reference, 1);
+    assert!(gradient_after.equal(&gradient_before));
+}
