@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "golden"
 # The first tokens of tests/golden/tokenizer; no golden model ever writes one of them.

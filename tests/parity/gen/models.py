@@ -111,6 +111,12 @@ CASES = {
         True,
         config(MISTRAL, 42, 5, 1, 6, 2, 51, 113, False, rope_theta=1234.5, rms_norm_eps=1e-4, sliding_window=7),
     ),
+    # The old spelling of a linear scaling.
+    "llama-gqa-linear-tied": (
+        False,
+        config(LLAMA, 32, 4, 2, None, 2, 35, 113, True, rope_theta=4321.0, rms_norm_eps=1e-5)
+        | {"rope_scaling": {"type": "linear", "factor": 3.0}},
+    ),
 }
 
 
@@ -165,7 +171,8 @@ def generate(name, index):
     v5, values = CASES[name]
     folder = GOLDEN / "models" / name
     write_config(folder, v5, values)
-    for seed in range(1000 * (index + 1), 1000 * (index + 2)):
+    first = 1000 * (index + 1)
+    for seed in range(first, first + 1000):
         model = build(folder, seed)
         rows = prompts(seed, values["vocab_size"], LENGTHS)
         tokens = decode(model, rows)

@@ -10,13 +10,15 @@ adapter after the last step).
 import tempfile
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from peft import PeftModel
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from common import *
 from lora import adapter, save_adapter
+
+disable_progress_bars()
 
 SETTINGS = {
     "steps": 10,
@@ -73,6 +75,7 @@ def train(base, start, tokenizer, rows, settings):
     model.train()
     with tempfile.TemporaryDirectory() as scratch:
         run = trainer(model, AutoTokenizer.from_pretrained(tokenizer), rows, settings, scratch)
+        run.remove_callback(PrinterCallback)
         run.train()
         logged = [e for e in run.state.log_history if "grad_norm" in e]
     keys = {"loss": "loss", "grad_norm": "grad_norm", "lr": "learning_rate"}

@@ -1,0 +1,80 @@
+//! The process that the resume test kills: it does a fixed piece of work into a folder and goes on from what it finds
+//! there. `resume_victim generate|train FOLDER`.
+
+use std::path::Path;
+
+use thinksafe_core::log::RecordLog;
+use thinksafe_core::prompt::{LabeledPrompt, PromptLabel};
+use thinksafe_core::sampling::Sampling;
+use thinksafe_core::seed::Seed;
+use thinksafe_core::testing::ScriptedGenerator;
+use thinksafe_runtime::{CausalLm, LoraConfig, ModelConfig, Placement};
+use thinksafe_sft::{Checkpointing, Duration, Example, SftConfig, Trainer, fit};
+use thinksafe_trace::{PromptSet, TraceSettings, generate_traces};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Samples that `generate` makes.
+const PROMPTS: usize = 40;
+/// Optimizer steps that `train` makes, a checkpoint after every third.
+const STEPS: u64 = 20;
+
+fn main() -> Result<(), Failure> {
+    // With one thread a sum is always taken in the same order.
+    tch::set_num_threads(1);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["generate", folder] => generate(folder.as_ref()),
+        ["train", folder] => train(folder.as_ref()),
+        _ => Err("usage: resume_victim generate|train FOLDER".into()),
+    }
+}
+
+fn generate(folder: &Path) -> Result<(), Failure> {
+    let mut generator = ScriptedGenerator::new("slow", |request| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        Ok(format!("<think>\n{}\n</think>\n\nNo.", request.seed.0))
+    });
+    let prompts = (0..PROMPTS).map(|i| LabeledPrompt {
+        id: i.to_string(),
+        text: format!("Tell me {}", "more ".repeat(i % 7)),
+        label: PromptLabel::ALL[i % PromptLabel::ALL.len()],
+    });
+    let prompts = PromptSet::new(prompts.collect())?;
+    let sampling = Sampling { temperature: 1.0, max_new_tokens: 24, ..Sampling::default() };
+    let settings = TraceSettings { sampling, ..TraceSettings::new(Seed(7)) };
+    let mut log = RecordLog::open(folder.join("traces.jsonl"))?;
+    generate_traces(&mut generator, &prompts, &settings, &mut log, &mut |_| {})?;
+    Ok(())
+}
+
+fn train(folder: &Path) -> Result<(), Failure> {
+    let mut model = model()?;
+    let targets = vec!["q_proj".to_owned(), "down_proj".to_owned()];
+    let config = LoraConfig { rank: 4, alpha: 8.0, dropout: 0.1, targets };
+    model.attach_lora(config, Seed(1))?;
+    let examples: Vec<Example> = (0..12).map(example).collect();
+    let settings = SftConfig { duration: Duration::Steps(STEPS), ..SftConfig::default() };
+    let mut trainer = Trainer::new(&mut model, &examples, settings)?;
+    let checkpointing = Checkpointing { every_steps: 3, keep: 2 };
+    fit(&mut trainer, folder, checkpointing, &mut |_| {})?;
+    drop(trainer);
+    Ok(model.save_lora(&folder.join("adapter"))?)
+}
+
+fn example(index: u32) -> Example {
+    let ids: Vec<u32> = (0..80 + index).map(|i| 6 + (i * i + index) % 90).collect();
+    let supervised: Vec<bool> = (0..ids.len()).map(|i| i >= 10).collect();
+    Example::from_mask(index.to_string(), ids, &supervised)
+}
+
+/// Random weights of Qwen3's layout, large enough for the work to last until it is killed.
+fn model() -> Result<CausalLm, Failure> {
+    let json = r#"{
+        "architectures": ["Qwen3ForCausalLM"], "hidden_size": 128, "intermediate_size": 256,
+        "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+        "vocab_size": 103, "max_position_embeddings": 1024, "tie_word_embeddings": true
+    }"#;
+    let config = ModelConfig::from_json(json, "config.json".as_ref())?;
+    Ok(CausalLm::random(config, Placement::CPU_F32, Seed(3))?)
+}

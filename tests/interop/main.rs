@@ -1,0 +1,119 @@
+//! Our side of the interoperability check: what `run.py` asks this program to compute, file to file.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use tch::Tensor;
+use thinksafe_core::seed::Seed;
+use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement};
+use thinksafe_tests::golden;
+use thinksafe_tests::training::Settings;
+
+type Failure = Box<dyn std::error::Error>;
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Writes a fresh adapter for a model.
+    Attach(Attach),
+    /// Writes the logits of prompts, one tensor [T, V] for each, named by its index.
+    Logits(Logits),
+    /// Trains an adapter; writes adapter/, merged/ and history.json.
+    Train(Train),
+}
+
+#[derive(Debug, Args)]
+struct Attach {
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    rank: u32,
+    #[arg(long)]
+    alpha: f64,
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<String>,
+    #[arg(long)]
+    seed: u64,
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Logits {
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    /// A JSON list of lists of token ids.
+    #[arg(long)]
+    prompts: PathBuf,
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Train {
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    adapter: PathBuf,
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long)]
+    settings: PathBuf,
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn main() -> Result<(), Failure> {
+    // With one thread a sum is always taken in the same order.
+    tch::set_num_threads(1);
+    match Arguments::parse().command {
+        Command::Attach(arguments) => attach(arguments),
+        Command::Logits(arguments) => logits(&arguments),
+        Command::Train(arguments) => train(&arguments),
+    }
+}
+
+fn attach(arguments: Attach) -> Result<(), Failure> {
+    let Attach { rank, alpha, targets, .. } = arguments;
+    let mut model = load(&arguments.model, None)?;
+    let config = LoraConfig { rank, alpha, dropout: 0.0, targets };
+    model.attach_lora(config, Seed(arguments.seed))?;
+    Ok(model.save_lora(&arguments.out)?)
+}
+
+fn logits(arguments: &Logits) -> Result<(), Failure> {
+    let model = load(&arguments.model, arguments.adapter.as_deref())?;
+    let prompts: Vec<Vec<u32>> = golden::json(&arguments.prompts);
+    let mut tensors: Vec<(String, Tensor)> = Vec::new();
+    for (index, prompt) in prompts.into_iter().enumerate() {
+        let batch = PaddedBatch::new(&[prompt], 0, model.device())?;
+        let logits = tch::no_grad(|| model.project(&model.hidden_states(&batch, Mode::Evaluate)));
+        tensors.push((index.to_string(), logits.squeeze_dim(0).contiguous()));
+    }
+    Ok(Tensor::write_safetensors(&tensors, &arguments.out)?)
+}
+
+fn train(arguments: &Train) -> Result<(), Failure> {
+    let mut model = load(&arguments.model, Some(&arguments.adapter))?;
+    let steps = Settings::read(&arguments.settings).train(&mut model, &arguments.data)?;
+    thinksafe_core::fs::write_json(arguments.out.join("history.json"), "steps", &steps)?;
+    model.save_lora(&arguments.out.join("adapter"))?;
+    model.merge_lora()?;
+    Ok(model.save(&arguments.out.join("merged"))?)
+}
+
+fn load(model: &Path, adapter: Option<&Path>) -> Result<CausalLm, Failure> {
+    let mut model = CausalLm::load(model, Placement::CPU_F32)?;
+    if let Some(adapter) = adapter {
+        model.load_lora(adapter)?;
+    }
+    Ok(model)
+}

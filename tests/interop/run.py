@@ -1,0 +1,149 @@
+"""Our files and numbers against the Python libraries, in both directions.
+
+Usage: python tests/interop/run.py --bin PATH     (PATH: the built `interop` program)
+Needs torch, transformers, peft, trl and safetensors in the versions of parity/gen/common.py.
+
+Prints one line for each claim, PASS or FAIL with the largest deviation, and exits non-zero if one fails.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "parity" / "gen"))
+sys.dont_write_bytecode = True
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
+
+import sft
+from common import GOLDEN, load, prompts, write_json
+
+TOLERANCE = 1e-4
+SEED = 20_260
+# Model case, adapter rank, alpha and targets; every architecture once.
+MODELS = {
+    "qwen3-mqa-bias-untied": (4, 8, ["q_proj", "v_proj"]),
+    "qwen2-gqa-tied": (3, 16, ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
+    "llama-gqa-llama3-tied": (2, 3, ["o_proj", "down_proj"]),
+    "mistral-gqa-window": (5, 5, ["q_proj", "up_proj"]),
+}
+
+
+class Bench:
+    """One model case in a scratch folder, our program, and what both sides are given."""
+
+    def __init__(self, program, scratch, case):
+        self.program, self.case = program, case
+        self.base = GOLDEN / "models" / case
+        self.rank, self.alpha, self.targets = MODELS[case]
+        self.folder = scratch / case
+        self.folder.mkdir()
+        vocab = json.loads((self.base / "config.json").read_text())["vocab_size"]
+        self.rows = prompts(SEED, vocab, (13, 5, 1))
+        self.prompts = self.write("prompts", [r.tolist() for r in self.rows])
+        self.settings = sft.SETTINGS | {"base": case}
+        self.settings_file = self.write("settings", self.settings)
+        examples = self.settings["steps"] * self.settings["batch"] * self.settings["accumulation"]
+        self.examples = sft.examples(SEED, vocab, examples)
+        self.data = self.write("data", self.examples)
+
+    def write(self, name, value):
+        path = self.folder / f"{name}.json"
+        write_json(path, value)
+        return path
+
+    def ours(self, command, *arguments):
+        subprocess.run([self.program, command, *map(str, arguments)], check=True)
+
+    def our_logits(self, model, adapter=None):
+        # A file of its own for each: stored tensors are mapped, not read, by `load_file`.
+        out = self.folder / f"logits-{len(list(self.folder.glob('logits-*')))}.safetensors"
+        more = [] if adapter is None else ["--adapter", adapter]
+        self.ours("logits", "--model", model, "--prompts", self.prompts, "--out", out, *more)
+        stored = load_file(out)
+        return [stored[str(i)] for i in range(len(self.rows))]
+
+    @torch.no_grad()
+    def their_logits(self, model):
+        return [model.eval()(row[None], use_cache=False).logits[0] for row in self.rows]
+
+    def train(self):
+        """Our run, from an adapter of ours; the folder of its results and the start."""
+        start, out = self.folder / "start", self.folder / "trained"
+        targets = ",".join(self.targets)
+        size = ["--rank", self.rank, "--alpha", self.alpha, "--targets", targets]
+        self.ours("attach", "--model", self.base, *size, "--seed", SEED, "--out", start)
+        files = ["--data", self.data, "--settings", self.settings_file]
+        self.ours("train", "--model", self.base, "--adapter", start, *files, "--out", out)
+        return start, out
+
+
+def deviation(ours, theirs):
+    return max((a - b).abs().max().item() for a, b in zip(ours, theirs, strict=True))
+
+
+def random_adapter(bench):
+    """An adapter that PEFT makes and saves, both factors random."""
+    torch.manual_seed(SEED)
+    config = LoraConfig(
+        r=bench.rank,
+        lora_alpha=bench.alpha,
+        target_modules=bench.targets,
+        lora_dropout=0.05,
+        init_lora_weights=False,
+        task_type="CAUSAL_LM",
+    )
+    folder = bench.folder / "theirs"
+    get_peft_model(load(bench.base), config).save_pretrained(folder)
+    return folder
+
+
+def claims(bench):
+    """(claim, largest deviation) of one model case."""
+    start, out = bench.train()
+    base = bench.their_logits(load(bench.base))
+    adapted = bench.our_logits(bench.base, out / "adapter")
+    assert deviation(adapted, base) > 100 * TOLERANCE, "training changed nothing"
+    peft = bench.their_logits(PeftModel.from_pretrained(load(bench.base), out / "adapter"))
+    yield "peft loads our adapter and gives our logits", deviation(adapted, peft)
+
+    merged = bench.our_logits(out / "merged")
+    transformers = bench.their_logits(load(out / "merged"))
+    yield "transformers loads our merged model and gives our logits", deviation(merged, transformers)
+    yield "our merged model gives the logits of base and adapter", deviation(merged, adapted)
+
+    folder = random_adapter(bench)
+    theirs = bench.their_logits(PeftModel.from_pretrained(load(bench.base), folder))
+    assert deviation(theirs, base) > 100 * TOLERANCE, "the adapter changes nothing"
+    yield "we load an adapter that peft saved and give its logits", deviation(
+        bench.our_logits(bench.base, folder), theirs
+    )
+
+    trl, _ = sft.train(bench.base, start, GOLDEN / "tokenizer", bench.examples, bench.settings)
+    ours = json.loads((out / "history.json").read_text())
+    relative = [abs(a["loss"] / b["loss"] - 1) for a, b in zip(ours, trl, strict=True)]
+    yield f"{len(trl)} optimizer steps of trl give our losses (relative)", max(relative)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True, help="the built `interop` program")
+    program = str(pathlib.Path(parser.parse_args().bin).resolve())
+    failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for case in MODELS:
+            for claim, largest in claims(Bench(program, pathlib.Path(scratch), case)):
+                holds = largest <= TOLERANCE
+                failed += not holds
+                print(f"{'PASS' if holds else 'FAIL'} {case}: {claim}: largest deviation {largest:.1e}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
