@@ -18,13 +18,19 @@
 //! tch operations panic inside forward passes if libtorch fails, in effect only when memory runs out: shapes, dtypes and
 //! devices are proved when a model is built.
 
+mod cpu;
 mod device;
+mod engine;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod lora;
 mod model;
 mod native;
+mod paged;
 
 pub use device::{Device, Placement, Precision};
+pub use engine::{EngineOptions, LocalGenerator};
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
 pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};

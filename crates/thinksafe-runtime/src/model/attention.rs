@@ -134,7 +134,7 @@ impl Attend for Causal {
 }
 
 /// Repeats each of K heads for the queries that share it: `[B, K, T, D]` to `[B, K * groups, T, D]`.
-fn repeat_heads(x: &Tensor, groups: i64) -> Tensor {
+pub(crate) fn repeat_heads(x: &Tensor, groups: i64) -> Tensor {
     if groups == 1 {
         return x.shallow_clone();
     }

@@ -173,6 +173,11 @@ impl CausalLm {
         tch::no_grad(|| self.decoder.forward(tokens, keys, delta, &mut |_| {}))
     }
 
+    /// Whether there is an adapter and it is switched on.
+    pub(crate) fn adapter_is_on(&self) -> bool {
+        self.lora.is_some() && self.switch == LoraSwitch::On
+    }
+
     pub(super) fn delta(&self, mode: Mode) -> Delta {
         match (&self.lora, self.switch) {
             (Some(_), LoraSwitch::On) => Delta::Added { dropout: mode == Mode::Train },

@@ -1,6 +1,6 @@
 //! The stack of layers between token ids and logits.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::Error;
 use crate::lora::Delta;
@@ -63,10 +63,6 @@ impl Decoder {
     /// `[.., E]` to logits `[.., V]`.
     pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
         hidden.linear(self.head.as_ref().unwrap_or(&self.embedding), None::<&Tensor>)
-    }
-
-    pub(crate) fn kind(&self) -> Kind {
-        self.embedding.kind()
     }
 
     /// Every base tensor with its Hugging Face name, the tied head left out.

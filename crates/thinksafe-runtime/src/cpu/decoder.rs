@@ -1,0 +1,117 @@
+//! The stack of layers between tokens and logits, one step at a time.
+
+use thinksafe_kernels::{Element, PackedMatrix, Pool, add_rms_norm, matmul, rms_norm};
+
+use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
+use crate::cpu::store::KvStore;
+use crate::engine::PageId;
+
+/// One token of a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    pub(crate) token: u32,
+    /// Its position in its sequence, from 0. Keys and values of all earlier positions are in the pages, or among
+    /// the rows before this one.
+    pub(crate) position: usize,
+    /// The sequence's pages, the one of this position included.
+    pub(crate) pages: &'a [PageId],
+    /// Whether its logits are wanted.
+    pub(crate) logits: bool,
+}
+
+/// A decoder with packed weights in `W`, keys and values in `C`.
+#[derive(Debug)]
+pub(crate) struct CpuDecoder<W> {
+    pub(super) vocabulary: Vocabulary<W>,
+    pub(super) layers: Vec<Layer<W>>,
+    pub(super) norm: Vec<f32>,
+    pub(super) heads: Heads,
+    /// D / 2.
+    pub(super) frequencies: Vec<f32>,
+    pub(super) scratch: Scratch,
+    pub(super) angles: Angles,
+}
+
+/// The matrices over the vocabulary.
+#[derive(Debug)]
+pub(super) struct Vocabulary<W> {
+    /// The output head `[V, E]`.
+    pub(super) head: PackedMatrix<W>,
+    /// The embedding `[V, E]`, row by row; `None` if it is the head.
+    pub(super) embedding: Option<Vec<W>>,
+}
+
+impl<W: Element> Vocabulary<W> {
+    fn embed(&self, token: u32, out: &mut [f32]) {
+        match &self.embedding {
+            None => self.head.row(token as usize, out),
+            Some(rows) => {
+                let row = &rows[token as usize * out.len()..][..out.len()];
+                for (out, value) in out.iter_mut().zip(row) {
+                    *out = value.to_f32();
+                }
+            }
+        }
+    }
+}
+
+impl<W: Element> CpuDecoder<W> {
+    /// Runs a step and returns the logits `[rows that want them, V]`, in the order of the rows.
+    ///
+    /// # Panics
+    /// If a token is not below the vocabulary's size.
+    pub(crate) fn step(
+        &mut self,
+        pool: &Pool,
+        store: &mut KvStore<W>,
+        rows: &[Row<'_>],
+    ) -> Vec<f32> {
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        self.embed(rows);
+        self.turn(rows);
+        let width = self.norm.len();
+        let (scratch, epsilon) = (&mut self.scratch, self.heads.epsilon);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let norm = (layer.input_norm.as_slice(), epsilon);
+            if index == 0 {
+                rms_norm(pool, &scratch.x, norm.0, norm.1, &mut scratch.normed);
+            } else {
+                add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
+            }
+            layer.forward((pool, self.heads), rows, &self.angles, (index, &mut *store), scratch);
+        }
+        let norm = (self.norm.as_slice(), epsilon);
+        add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
+        let wanted = rows.iter().zip(scratch.normed.chunks_exact(width));
+        let wanted = wanted.filter(|(row, _)| row.logits).flat_map(|(_, x)| x).copied();
+        let wanted: Vec<f32> = wanted.collect();
+        let head = &self.vocabulary.head;
+        let mut logits = vec![0f32; wanted.len() / width * head.outputs()];
+        matmul(pool, head, &wanted, wanted.len() / width, &mut logits);
+        logits
+    }
+
+    fn embed(&mut self, rows: &[Row<'_>]) {
+        let width = self.norm.len();
+        self.scratch.x.resize(rows.len() * width, 0.0);
+        self.scratch.normed.resize(rows.len() * width, 0.0);
+        for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
+            self.vocabulary.embed(row.token, x);
+        }
+    }
+
+    /// The angles of the rows' positions, in f32 as `transformers` computes them.
+    fn turn(&mut self, rows: &[Row<'_>]) {
+        let Angles { cos, sin } = &mut self.angles;
+        cos.clear();
+        sin.clear();
+        for row in rows {
+            let angles = self.frequencies.iter().map(|frequency| row.position as f32 * frequency);
+            let (c, s): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos(), a.sin())).unzip();
+            cos.extend(c);
+            sin.extend(s);
+        }
+    }
+}

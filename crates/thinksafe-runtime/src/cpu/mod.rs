@@ -1,0 +1,72 @@
+//! Decoding on the CPU without libtorch: packed weights, paged keys and values, and the kernels of
+//! `thinksafe-kernels`.
+//!
+//! A step takes rows: one token each of any sequence, at any position; a prompt is rows of one sequence one after
+//! another, so prompts and decoding share steps. What a row computes depends on its own sequence alone, to the bit:
+//! not on the rows beside it, not on how its prompt was cut into steps, not on the number of threads.
+
+mod decoder;
+mod layer;
+mod linear;
+mod store;
+#[cfg(test)]
+mod tests;
+mod weights;
+
+use thinksafe_kernels::Pool;
+
+use crate::cpu::decoder::{CpuDecoder, Row};
+use crate::cpu::store::KvStore;
+use crate::cpu::weights::Stored;
+use crate::engine::{Backend, Segment};
+use crate::model::CausalLm;
+
+/// A decoder with its keys and values, whatever the format of both.
+pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {}
+
+/// A decoder with f32 weights, keys and values.
+pub(crate) fn f32(model: &CausalLm) -> Box<dyn CpuBackend> {
+    Box::new(Native::<f32>::new(model))
+}
+
+/// A decoder with bf16 weights, keys and values.
+pub(crate) fn bf16(model: &CausalLm) -> Box<dyn CpuBackend> {
+    Box::new(Native::<half::bf16>::new(model))
+}
+
+#[derive(Debug)]
+struct Native<W> {
+    decoder: CpuDecoder<W>,
+    store: KvStore<W>,
+}
+
+impl<W: Stored> Native<W> {
+    fn new(model: &CausalLm) -> Self {
+        Self { decoder: CpuDecoder::new(model), store: KvStore::new(model.config()) }
+    }
+}
+
+impl<W: Stored> CpuBackend for Native<W> {}
+
+impl<W: Stored> Backend for Native<W> {
+    fn page_bytes(&self) -> usize {
+        self.store.page_bytes()
+    }
+
+    fn step(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
+        let mut rows = Vec::new();
+        for segment in segments {
+            for page in segment.pages {
+                self.store.hold(*page);
+            }
+            let last = segment.tokens.len() - 1;
+            rows.extend(segment.tokens.iter().enumerate().map(|(i, token)| Row {
+                token: *token,
+                position: segment.start + i,
+                pages: segment.pages,
+                logits: segment.logits && i == last,
+            }));
+        }
+        self.decoder.step(pool, &mut self.store, &rows)
+    }
+}

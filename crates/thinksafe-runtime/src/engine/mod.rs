@@ -1,0 +1,204 @@
+//! Batch generation: the engine behind [`Generate`].
+//!
+//! ```text
+//! requests ──▶ Sequence ──▶ Scheduler ──segments──▶ Backend ──logits──▶ sampler ──▶ completions
+//!                             │  Pages: who holds which, common beginnings
+//!                             └─ continuous batching, preemption
+//! ```
+//!
+//! On the CPU the backend is this crate's own decoder (f32 and bf16 weights, packed), elsewhere libtorch.
+
+mod backend;
+mod pages;
+mod sampler;
+mod scheduler;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+use std::cell::OnceCell;
+use std::collections::VecDeque;
+
+use thinksafe_chat::Chat;
+use thinksafe_core::generate::{Completion, Generate, Identity, Request};
+use thinksafe_kernels::Pool;
+
+pub(crate) use backend::{Backend, Segment};
+pub(crate) use pages::{PageId, Pages, TOKENS_PER_PAGE};
+
+use crate::cpu::CpuBackend;
+use crate::engine::scheduler::Scheduler;
+use crate::model::CausalLm;
+use crate::paged::TorchBackend;
+use crate::{Error, Precision};
+
+/// How the engine uses the machine. None of it decides what is generated on the CPU, to the bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain settings")]
+pub struct EngineOptions {
+    /// Sequences computed at a time, at least 1.
+    pub max_batch: usize,
+    /// Tokens of a step, prompts and outputs together, at least 1.
+    pub step_tokens: usize,
+    /// Memory for keys and values, in bytes; taken as it is needed.
+    pub kv_bytes: usize,
+    /// Threads of the CPU decoder; 0: as many as the machine has cores. On other devices they draw tokens.
+    pub threads: usize,
+}
+
+impl Default for EngineOptions {
+    /// 64 sequences, 512 tokens a step, 2 GiB, all cores.
+    fn default() -> Self {
+        Self { max_batch: 64, step_tokens: 512, kv_bytes: 2 << 30, threads: 0 }
+    }
+}
+
+/// A model with its tokenizer and chat template, as an engine.
+///
+/// The model stays accessible: the same copy of the weights generates, trains and evaluates. On the CPU a sample is a
+/// function of weights, prompt, settings and seed, to the bit, whatever else is in the batch. On other devices
+/// libtorch's products round differently for different batches, and a choice between two nearly equal tokens can
+/// differ.
+#[derive(Debug)]
+pub struct LocalGenerator {
+    model: CausalLm,
+    chat: Chat,
+    options: EngineOptions,
+    pool: Pool,
+    identity: OnceCell<Identity>,
+    backend: Option<Prepared>,
+}
+
+/// What is derived from the model's weights, until they change.
+#[derive(Debug)]
+struct Prepared {
+    pages: Pages,
+    backend: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Cpu(Box<dyn CpuBackend>),
+    Torch(TorchBackend),
+}
+
+impl LocalGenerator {
+    /// An engine for a model and its chat template.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for options out of range, or a tokenizer with more tokens than the model's vocabulary.
+    pub fn new(model: CausalLm, chat: Chat, options: EngineOptions) -> Result<Self, Error> {
+        let wrong = |field, found: usize, expected| {
+            Err(Error::Option { field, found: found.to_string(), expected })
+        };
+        if options.max_batch == 0 {
+            return wrong("max_batch", 0, "at least 1");
+        }
+        if options.step_tokens == 0 {
+            return wrong("step_tokens", 0, "at least 1");
+        }
+        let tokens = chat.tokenizer().vocab_size();
+        if tokens > model.config().vocab_size as usize {
+            return wrong(
+                "chat",
+                tokens,
+                "a tokenizer with no more tokens than the model's vocabulary",
+            );
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if options.threads == 0 { cores } else { options.threads };
+        let pool = Pool::new(threads);
+        Ok(Self { model, chat, options, pool, identity: OnceCell::new(), backend: None })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &CausalLm {
+        &self.model
+    }
+
+    /// The model, to train it or to switch its adapter. What the engine had derived from it is computed anew.
+    pub fn model_mut(&mut self) -> &mut CausalLm {
+        self.identity.take();
+        self.backend = None;
+        &mut self.model
+    }
+
+    /// Tokenizer and chat template.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// Gives model and chat template back.
+    pub fn into_parts(self) -> (CausalLm, Chat) {
+        (self.model, self.chat)
+    }
+
+    fn prepared(&mut self) -> &mut Prepared {
+        let Self { model, options, backend, .. } = self;
+        backend.get_or_insert_with(|| Prepared::new(model, options.kv_bytes))
+    }
+
+    fn identify(&self) -> Identity {
+        Identity {
+            engine: "thinksafe-runtime".to_owned(),
+            model: self.model.name().to_owned(),
+            weights: self.model.weights_hash().clone(),
+            template: self.chat.hash(),
+            adapter: self.model.adapter_hash(),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(model: &CausalLm, kv_bytes: usize) -> Self {
+        let on_cpu = model.device().is_cpu();
+        let backend = match model.placement().precision {
+            Precision::Bf16 if on_cpu => Kind::Cpu(crate::cpu::bf16(model)),
+            // f16 is widened: the decoder computes in f32 in any case.
+            _ if on_cpu => Kind::Cpu(crate::cpu::f32(model)),
+            _ => Kind::Torch(TorchBackend::new(model)),
+        };
+        let page_bytes = match &backend {
+            Kind::Cpu(backend) => backend.page_bytes(),
+            Kind::Torch(backend) => backend.page_bytes(),
+        };
+        Self { pages: Pages::new(kv_bytes / page_bytes), backend }
+    }
+}
+
+impl Generate for LocalGenerator {
+    fn identity(&self) -> &Identity {
+        self.identity.get_or_init(|| self.identify())
+    }
+
+    fn generate(
+        &mut self,
+        requests: &mut dyn Iterator<Item = Request>,
+        sink: &mut dyn FnMut(Completion) -> Result<(), thinksafe_core::Error>,
+    ) -> Result<(), thinksafe_core::Error> {
+        self.prepared();
+        let Self { model, chat, options, pool, backend, .. } = self;
+        let Some(Prepared { pages, backend }) = backend else { return Ok(()) };
+        let mut model_and_cache;
+        let backend: &mut dyn Backend = match backend {
+            Kind::Cpu(backend) => &mut **backend,
+            Kind::Torch(cache) => {
+                model_and_cache = cache.with(model);
+                &mut model_and_cache
+            }
+        };
+        let mut scheduler = Scheduler {
+            backend,
+            pool,
+            chat,
+            pages,
+            max_batch: options.max_batch,
+            step_tokens: options.step_tokens,
+            context: model.config().max_position_embeddings,
+            vocab: model.config().vocab_size as usize,
+            running: Vec::new(),
+            waiting: VecDeque::new(),
+        };
+        scheduler.run(requests, sink)
+    }
+}

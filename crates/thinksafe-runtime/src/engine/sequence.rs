@@ -1,0 +1,158 @@
+//! One request while it is served.
+
+use thinksafe_chat::{Chat, StreamDecoder};
+use thinksafe_core::generate::{Finish, Generated, Request, RequestError, TokenLogprobs};
+
+use crate::engine::pages::{PageId, Prefix};
+use crate::engine::sampler::{self, Context};
+
+/// A request, its tokens so far, and how far they are computed.
+#[derive(Debug)]
+pub(crate) struct Sequence<'c> {
+    request: Request,
+    opening: String,
+    prompt: usize,
+    /// Prompt and output.
+    pub(crate) tokens: Vec<u32>,
+    /// How many of them have keys and values.
+    pub(crate) computed: usize,
+    pub(crate) pages: Vec<PageId>,
+    /// The name of the full pages.
+    pub(crate) prefix: Prefix,
+    /// Where generation ends for lack of room in the context.
+    context: usize,
+    /// The tokens whose log-probabilities are asked for by name.
+    of: Vec<u32>,
+    stream: StreamDecoder<'c>,
+    text: String,
+    logprobs: Vec<TokenLogprobs>,
+}
+
+impl<'c> Sequence<'c> {
+    /// Encodes a request, or says why it cannot be served.
+    pub(crate) fn new(
+        request: Request,
+        chat: &'c Chat,
+        context: usize,
+    ) -> Result<Self, RequestError> {
+        let invalid = |reason: String| RequestError::Invalid { reason };
+        request.sampling.validate().map_err(|error| invalid(error.to_string()))?;
+        let template =
+            |error: thinksafe_chat::Error| RequestError::Template { reason: with_causes(&error) };
+        let prompt =
+            chat.encode_prompt(&request.prompt, request.prefill.as_deref()).map_err(template)?;
+        if prompt.ids.is_empty() {
+            return Err(invalid("the prompt is empty".to_owned()));
+        }
+        if prompt.ids.len() >= context {
+            return Err(RequestError::PromptTooLong { tokens: prompt.ids.len(), limit: context });
+        }
+        let names = request.logprobs.iter().flat_map(|asked| &asked.of);
+        let of = names.map(|name| {
+            chat.token_id(name).ok_or_else(|| invalid(format!("`{name}` is not a single token")))
+        });
+        let of = of.collect::<Result<_, _>>()?;
+        Ok(Self {
+            request,
+            opening: prompt.opening,
+            prompt: prompt.ids.len(),
+            tokens: prompt.ids,
+            computed: 0,
+            pages: Vec::new(),
+            prefix: Prefix::START,
+            context,
+            of,
+            stream: chat.stream_decoder(),
+            text: String::new(),
+            logprobs: Vec::new(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.request.id
+    }
+
+    /// Tokens that are not computed yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Tokens generated.
+    pub(crate) fn generated(&self) -> usize {
+        self.tokens.len() - self.prompt
+    }
+
+    /// Draws the next token from the logits of the last, and says whether it was the last one.
+    ///
+    /// # Errors
+    /// If the logits are not finite, or the token cannot be decoded.
+    pub(crate) fn advance(
+        &mut self,
+        logits: &mut [f32],
+        chat: &Chat,
+    ) -> Result<Option<Finish>, RequestError> {
+        let invalid = |reason: &str| RequestError::Invalid { reason: reason.to_owned() };
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(invalid("the model's logits are not finite"));
+        }
+        let asked = self.request.logprobs.as_ref();
+        let raw = asked.map(|_| logits.to_vec());
+        let draw = self.request.seed.uniform(self.generated() as u64);
+        let context = Context { tokens: &self.tokens, prompt: self.prompt, draw };
+        let token = sampler::choose(logits, &self.request.sampling, context);
+        if let (Some(asked), Some(raw)) = (asked, raw) {
+            let text = |id| chat.decode(&[id]).unwrap_or_default();
+            self.logprobs.push(sampler::logprobs(&raw, asked, &self.of, token, text));
+        }
+        self.tokens.push(token);
+        if chat.end_of_turn_ids().contains(&token) {
+            return Ok(Some(Finish::EndOfTurn(token)));
+        }
+        let piece = self.stream.push(token).map_err(|_| invalid("a token cannot be decoded"))?;
+        Ok(self.stopped_by(&piece).or_else(|| self.out_of_room()))
+    }
+
+    /// Appends text, and cuts it where a stop text begins.
+    fn stopped_by(&mut self, piece: &str) -> Option<Finish> {
+        let longest = self.request.sampling.stop.iter().map(String::len).max().unwrap_or(0);
+        let mut from = self.text.len().saturating_sub(longest);
+        while !self.text.is_char_boundary(from) {
+            from -= 1;
+        }
+        self.text.push_str(piece);
+        let stops = self.request.sampling.stop.iter();
+        let found = stops.filter_map(|stop| Some((self.text[from..].find(stop.as_str())?, stop)));
+        let (at, stop) = found.min_by_key(|(at, _)| *at)?;
+        let stop = stop.clone();
+        self.text.truncate(from + at);
+        Some(Finish::StopText(stop))
+    }
+
+    fn out_of_room(&self) -> Option<Finish> {
+        let full = self.generated() >= self.request.sampling.max_new_tokens as usize
+            || self.tokens.len() >= self.context;
+        full.then_some(Finish::Length)
+    }
+
+    /// What came of the request.
+    pub(crate) fn finish(mut self, finish: Finish) -> Generated {
+        if !matches!(finish, Finish::StopText(_)) {
+            // What is left are bytes that never became a character.
+            self.text.push_str(&self.stream.finish().unwrap_or_default());
+        }
+        Generated {
+            opening: self.opening,
+            text: self.text,
+            ids: self.tokens.split_off(self.prompt),
+            finish,
+            prompt_tokens: self.prompt as u32,
+            logprobs: self.request.logprobs.map(|_| self.logprobs),
+        }
+    }
+}
+
+/// An error's message followed by those of its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
