@@ -1,1 +1,12 @@
-//! What the numbered examples share: the command line and the progress bar.
+//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, and the
+//! small steps from one crate's words to another's.
+
+mod bar;
+mod inputs;
+mod sets;
+mod words;
+
+pub use bar::Bar;
+pub use inputs::{GuardFormat, Inputs, Loaded};
+pub use sets::{EvaluationSet, read_evaluation};
+pub use words::{drops, loss_curve, training_texts};

@@ -79,7 +79,8 @@ impl<W: Element> Layer<W> {
     ) {
         let count = rows.len();
         self.qkv.forward(pool, &scratch.normed, count, &mut scratch.qkv);
-        self.rotate_and_store(pool, heads, rows, angles, store.layer_mut(index), scratch);
+        self.rotate(pool, heads, angles, &mut scratch.qkv);
+        keep((pool, heads), rows, &scratch.qkv, store.layer_mut(index));
         self.attend((pool, heads), rows, store.layer(index), &scratch.qkv, &mut scratch.mixed);
         self.o.forward(pool, &scratch.mixed, count, &mut scratch.delta);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
@@ -90,34 +91,16 @@ impl<W: Element> Layer<W> {
         self.down.forward(pool, &scratch.gated, count, &mut scratch.delta);
     }
 
-    /// Normalises and rotates the query and key heads in place, and puts keys and values into the rows' pages.
-    fn rotate_and_store<C: Element>(
-        &self,
-        pool: &Pool,
-        heads: Heads,
-        rows: &[Row<'_>],
-        angles: &Angles,
-        blocks: &mut [HeadBlocks<C>],
-        scratch: &mut Scratch,
-    ) {
-        let (dim, width) = (heads.dim, heads.qkv_width());
-        let half = dim / 2;
-        pool.for_each_chunk(&mut scratch.qkv, width, &|row, qkv| {
+    /// Normalises and rotates the query and key heads in place.
+    fn rotate(&self, pool: &Pool, heads: Heads, angles: &Angles, qkv: &mut [f32]) {
+        let half = heads.dim / 2;
+        pool.for_each_chunk(qkv, heads.qkv_width(), &|row, qkv| {
             let turn = (&angles.cos[row * half..][..half], &angles.sin[row * half..][..half]);
-            let rotated = qkv.chunks_exact_mut(dim).take(heads.heads + heads.kv_heads);
+            let rotated = qkv.chunks_exact_mut(heads.dim).take(heads.heads + heads.kv_heads);
             for (head, values) in rotated.enumerate() {
                 let norm = if head < heads.heads { &self.q_norm } else { &self.k_norm };
                 let norm = norm.as_deref().map(|weight| (weight, heads.epsilon));
                 norm_and_rotate(pool.level(), values, norm, turn);
-            }
-        });
-        let qkv = &scratch.qkv;
-        pool.for_each_chunk(blocks, 1, &|head, blocks| {
-            for (row, qkv) in rows.iter().zip(qkv.chunks_exact(width)) {
-                let at = row.position % TOKENS_PER_PAGE;
-                let block = blocks[0].block_mut(row.pages[row.position / TOKENS_PER_PAGE]);
-                store_key(block, at, &qkv[(heads.heads + head) * dim..][..dim]);
-                store_value(block, at, &qkv[(heads.heads + heads.kv_heads + head) * dim..][..dim]);
             }
         });
     }
@@ -146,4 +129,23 @@ impl<W: Element> Layer<W> {
             attend(pool.level(), Attention { q, head_dim: dim, scale, blocks, window, out });
         });
     }
+}
+
+/// Puts the rows' keys and values into their pages.
+fn keep<C: Element>(
+    (pool, heads): (&Pool, Heads),
+    rows: &[Row<'_>],
+    qkv: &[f32],
+    blocks: &mut [HeadBlocks<C>],
+) {
+    let Heads { heads, kv_heads, dim, .. } = heads;
+    let width = (heads + 2 * kv_heads) * dim;
+    pool.for_each_chunk(blocks, 1, &|head, blocks| {
+        for (row, qkv) in rows.iter().zip(qkv.chunks_exact(width)) {
+            let at = row.position % TOKENS_PER_PAGE;
+            let block = blocks[0].block_mut(row.pages[row.position / TOKENS_PER_PAGE]);
+            store_key(block, at, &qkv[(heads + head) * dim..][..dim]);
+            store_value(block, at, &qkv[(heads + kv_heads + head) * dim..][..dim]);
+        }
+    });
 }

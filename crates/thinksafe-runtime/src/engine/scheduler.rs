@@ -96,7 +96,7 @@ impl Scheduler<'_> {
             let sequence = &self.running[index];
             let count = match sequence.pending() {
                 1 => 1,
-                _ if self.waits_for_another(sequence, &mut beginnings) => 0,
+                _ if waits_for_another(sequence, &mut beginnings) => 0,
                 pending => pending.min(room),
             };
             if !self.hold_pages(index, count, sink)? {
@@ -123,20 +123,6 @@ impl Scheduler<'_> {
             sequence.prefix = prefix;
             sequence.computed += TOKENS_PER_PAGE;
         }
-    }
-
-    /// Whether another sequence of this step computes the page that this one needs next.
-    fn waits_for_another(
-        &self,
-        sequence: &Sequence<'_>,
-        beginnings: &mut HashSet<(Prefix, Vec<u32>)>,
-    ) -> bool {
-        let at_page = sequence.computed.is_multiple_of(TOKENS_PER_PAGE);
-        if !at_page || sequence.pending() <= TOKENS_PER_PAGE {
-            return false;
-        }
-        let next = sequence.tokens[sequence.computed..][..TOKENS_PER_PAGE].to_vec();
-        !beginnings.insert((sequence.prefix, next))
     }
 
     /// Gives a sequence the pages for `count` more tokens. If there are none, the last sequence gives up its own; false
@@ -251,4 +237,17 @@ impl Drop for Scheduler<'_> {
             }
         }
     }
+}
+
+/// Whether another sequence of this step computes the page that this one needs next.
+fn waits_for_another(
+    sequence: &Sequence<'_>,
+    beginnings: &mut HashSet<(Prefix, Vec<u32>)>,
+) -> bool {
+    let at_page = sequence.computed.is_multiple_of(TOKENS_PER_PAGE);
+    if !at_page || sequence.pending() <= TOKENS_PER_PAGE {
+        return false;
+    }
+    let next = sequence.tokens[sequence.computed..][..TOKENS_PER_PAGE].to_vec();
+    !beginnings.insert((sequence.prefix, next))
 }

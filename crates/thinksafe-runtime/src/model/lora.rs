@@ -132,13 +132,11 @@ impl CausalLm {
     }
 
     pub(super) fn need_no_adapter(&self, operation: &'static str) -> Result<(), Error> {
-        match self.lora {
-            None => Ok(()),
-            Some(_) => {
-                let (needed, found) = ("none: merge or detach it first", "a LoRA adapter");
-                Err(Error::Adapter { operation, needed, found })
-            }
+        if self.lora.is_none() {
+            return Ok(());
         }
+        let (needed, found) = ("none: merge or detach it first", "a LoRA adapter");
+        Err(Error::Adapter { operation, needed, found })
     }
 
     fn adopt(&mut self, config: LoraConfig) {

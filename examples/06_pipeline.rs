@@ -1,0 +1,158 @@
+//! The whole of ThinkSafe: evaluate, steer, generate, filter, fine-tune, evaluate again, report.
+//!
+//! On the embedded miniature, in minutes:
+//!
+//! ```text
+//! cargo xtask demo                     # or: cargo run -p thinksafe-examples --example 06_pipeline
+//! ```
+//!
+//! On real checkpoints:
+//!
+//! ```text
+//! cargo run --release -p thinksafe-examples --example 06_pipeline -- --model Qwen3-0.6B --guard Llama-Guard-3-8B \
+//!     --prompts safechain.jsonl --evaluation held-out/ --device cuda:0 --precision bf16 --out runs/qwen3-0.6b
+//! ```
+//!
+//! Killed and started again, it goes on where it was. The run directory holds everything it did.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use thinksafe_core::fs;
+use thinksafe_core::generate::Generate;
+use thinksafe_core::judge::Judge;
+use thinksafe_core::log::RecordLog;
+use thinksafe_core::run::RunDir;
+use thinksafe_core::seed::Seed;
+use thinksafe_eval::benchmark::Settings;
+use thinksafe_eval::report::Report;
+use thinksafe_examples::{
+    Bar, EvaluationSet, Inputs, Loaded, drops, loss_curve, read_evaluation, training_texts,
+};
+use thinksafe_filter::{
+    Dataset, Policy, Verdicts, View, dataset_card, judge_traces, select_from_logs,
+};
+use thinksafe_runtime::LocalGenerator;
+use thinksafe_sft::{AdamWConfig, Checkpointing, Encoding, SftConfig, Trainer, encode, fit};
+use thinksafe_steering::Preset;
+use thinksafe_trace::{TraceSettings, generate_traces};
+
+/// The whole of ThinkSafe on the miniature, or on checkpoints of your own.
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// The run directory.
+    #[arg(long, default_value = "runs/demo")]
+    out: PathBuf,
+    /// The run's seed.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// A tenth of the prompts and of the held-out items: to see that everything works.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let (run, seed) = (RunDir::new(&options.out), Seed(options.seed));
+    let mut inputs = options.inputs.load(&run.root().join("miniature"))?;
+    let mut limit = usize::MAX;
+    if options.quick {
+        limit = 40;
+        inputs.prompts = inputs.prompts.sample_per_label(60, seed);
+    }
+    let settings = Settings::new(inputs.sampling.clone(), seed.purpose("evaluation"));
+    let sets = match &inputs.evaluation {
+        Some(dir) => read_evaluation(dir, &settings, limit)?,
+        None => Vec::new(),
+    };
+    let steering = Preset::ThinkSafe.template();
+    let steered = sets.iter().filter(|set| set.is_harmful()).map(|set| set.steered(&steering));
+
+    let (model, guard) = (inputs.load_model()?, inputs.load_guard()?);
+    let report = Report::new("ThinkSafe");
+    let mut pipeline = Pipeline { run, seed, inputs, model, guard, report, bar: Bar::default() };
+    let identities = (pipeline.model.identity(), pipeline.guard.identity());
+    pipeline.inputs.write_manifest(&pipeline.run, seed, identities)?;
+    pipeline.evaluate("before", &sets)?;
+    pipeline.evaluate("steered", &steered.collect::<Vec<_>>())?;
+    pipeline.generate()?;
+    let dataset = pipeline.filter()?;
+    pipeline.fine_tune(&dataset)?;
+    pipeline.evaluate("after", &sets)?;
+    pipeline.finish()
+}
+
+/// One run: what it works with, and its steps in their order.
+struct Pipeline {
+    run: RunDir,
+    seed: Seed,
+    inputs: Loaded,
+    model: LocalGenerator,
+    guard: Box<dyn Judge>,
+    report: Report,
+    bar: Bar,
+}
+
+impl Pipeline {
+    fn evaluate(&mut self, name: &str, sets: &[EvaluationSet]) -> Result<()> {
+        for set in sets {
+            self.bar.begin(format!("{name}: {}", set.name()));
+            let (model, guard) = (&mut self.model, &mut *self.guard);
+            let evaluated = set.evaluate(&self.run, model, guard, &mut self.bar)?;
+            self.report.add(name, &evaluated)?;
+        }
+        Ok(())
+    }
+
+    fn generate(&mut self) -> Result<()> {
+        self.bar.begin("generate traces");
+        let sampling = self.inputs.sampling.clone();
+        let settings = TraceSettings { sampling, ..TraceSettings::new(self.seed) };
+        let mut log = RecordLog::open(self.run.traces())?;
+        let show = &mut |progress| self.bar.show(&progress);
+        generate_traces(&mut self.model, &self.inputs.prompts, &settings, &mut log, show)?;
+        Ok(())
+    }
+
+    fn filter(&mut self) -> Result<Dataset> {
+        self.bar.begin("judge traces");
+        let (run, view) = (&self.run, View::Turn);
+        let mut log = RecordLog::open(run.verdicts())?;
+        let show = &mut |progress| self.bar.show(&progress);
+        judge_traces(&mut *self.guard, &run.traces(), view, &mut log, show)?;
+        let verdicts = Verdicts::read(&run.verdicts(), self.guard.identity(), view)?;
+        let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
+        fs::write_atomic(run.dataset_card(), dataset_card(&selection, &self.inputs.card()))?;
+        self.report.drops = drops(&selection);
+        let dataset = selection.into_dataset();
+        dataset.write(run.dataset())?;
+        Ok(dataset)
+    }
+
+    fn fine_tune(&mut self, dataset: &Dataset) -> Result<()> {
+        self.bar.begin("fine-tune");
+        let texts = training_texts(dataset);
+        let encoded = encode(&texts, self.model.chat(), &Encoding::default())?;
+        let optimizer = AdamWConfig { lr: self.inputs.learning_rate, ..AdamWConfig::default() };
+        let config = SftConfig { optimizer, seed: self.seed, ..SftConfig::default() };
+        let mut trainer = Trainer::new(self.model.model_mut(), &encoded.examples, config)?;
+        let checkpoints = self.run.checkpoints();
+        let show = &mut |progress| self.bar.show(&progress);
+        fit(&mut trainer, &checkpoints, Checkpointing::default(), show)?;
+        drop(trainer);
+        self.model.model().save_lora(&self.run.adapter())?;
+        self.report.loss = loss_curve(&checkpoints)?;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.report.timings = self.bar.timings();
+        self.report.save(&self.run)?;
+        println!("{}", self.report.to_text());
+        println!("{}", self.run.report_html().display());
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! A progress bar for whatever reports progress.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use thinksafe_core::progress::Progress;
+use thinksafe_eval::report::Timing;
+
+/// Shows the progress of one phase after the other, and remembers how long each took.
+///
+/// Where standard error is no terminal, a line every few seconds takes the place of the bar.
+#[derive(Debug, Default)]
+pub struct Bar {
+    current: Option<Phase>,
+    timings: Vec<Timing>,
+}
+
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    bar: ProgressBar,
+    started: Instant,
+    said: Instant,
+}
+
+/// How often a line is printed where there is no terminal.
+const EVERY: Duration = Duration::from_secs(5);
+
+impl Bar {
+    /// Begins a phase under a name for people; the one before is over.
+    pub fn begin(&mut self, name: impl Into<String>) {
+        self.end();
+        let name = name.into();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style());
+        bar.set_prefix(name.clone());
+        if bar.is_hidden() {
+            say(&name);
+        }
+        let now = Instant::now();
+        self.current = Some(Phase { name, bar, started: now, said: now });
+    }
+
+    /// Shows a step.
+    pub fn show(&mut self, progress: &Progress) {
+        let Some(Phase { name, bar, started, said }) = &mut self.current else { return };
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        let rate = progress.tokens as f64 / started.elapsed().as_secs_f64().max(1e-3);
+        let note = progress.note.clone().unwrap_or_default();
+        bar.set_message(format!("{rate:.0} tokens/s  {note}"));
+        if bar.is_hidden() && said.elapsed() >= EVERY {
+            *said = Instant::now();
+            let (done, total) = (progress.done, progress.total);
+            say(&format!("{name}: {done} of {total}, {rate:.0} tokens/s {note}"));
+        }
+    }
+
+    /// Ends the last phase and says how long each took.
+    pub fn timings(&mut self) -> Vec<Timing> {
+        self.end();
+        self.timings.clone()
+    }
+
+    fn end(&mut self) {
+        if let Some(Phase { name, bar, started, .. }) = self.current.take() {
+            bar.finish();
+            self.timings.push(Timing { phase: name, seconds: started.elapsed().as_secs_f64() });
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix:28} {bar:30} {pos}/{len} {elapsed}<{eta}  {msg}")
+        .expect("the template is valid")
+}
+
+#[expect(clippy::print_stderr, reason = "programs speak to people")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}

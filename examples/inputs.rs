@@ -1,0 +1,184 @@
+//! Which model, guard and prompts an example uses: the caller's, or the miniature.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use thinksafe_chat::Chat;
+use thinksafe_core::fs;
+use thinksafe_core::generate::Identity;
+use thinksafe_core::judge::{Judge, JudgeIdentity};
+use thinksafe_core::run::RunDir;
+use thinksafe_core::sampling::Sampling;
+use thinksafe_core::seed::Seed;
+use thinksafe_filter::{CardInfo, Guard, LlamaGuard3, Source, WildGuard};
+use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
+use thinksafe_trace::{Columns, PromptSet};
+
+/// Where models and data come from. Without a model, all are the embedded miniature's.
+#[derive(Debug, Clone, Args)]
+pub struct Inputs {
+    /// The reasoning model: a Hugging Face folder (Qwen3, Qwen2, Llama, Mistral; R1-Distill).
+    #[arg(long, value_name = "DIR", requires_all = ["guard", "prompts"])]
+    model: Option<PathBuf>,
+    /// The guard: a Hugging Face folder.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    guard: Option<PathBuf>,
+    /// How the guard is asked.
+    #[arg(long, value_enum, default_value = "llama-guard")]
+    guard_format: GuardFormat,
+    /// Prompts with labels: JSON, JSON Lines or CSV with a text and a label column.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    prompts: Option<PathBuf>,
+    /// Held-out sets, a .jsonl each: lines with `text` and `label`, or with `problem` and `answer`.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    evaluation: Option<PathBuf>,
+    /// cpu or cuda:0.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
+    /// f32, bf16 or f16.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
+    /// The most tokens of an answer.
+    #[arg(long, default_value_t = 16_384)]
+    max_new_tokens: u32,
+    /// The peak learning rate; the paper's for real models, the miniature's for the miniature.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+}
+
+/// How a guard is asked and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::exhaustive_enums, reason = "a choice of the command line")]
+pub enum GuardFormat {
+    /// Llama Guard 3: the folder's chat template, the first token's vote.
+    LlamaGuard,
+    /// WildGuard: its published prompt, three lines.
+    WildGuard,
+}
+
+/// Paths and settings, whoever they come from.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_structs, reason = "plain data")]
+pub struct Loaded {
+    /// The reasoning model's folder.
+    pub model: PathBuf,
+    /// The guard's folder.
+    pub guard: PathBuf,
+    /// How the guard is asked.
+    pub guard_format: GuardFormat,
+    /// The labelled prompts.
+    pub prompts: PromptSet,
+    /// Where they come from.
+    pub source: String,
+    /// The folder of held-out sets, if any.
+    pub evaluation: Option<PathBuf>,
+    /// Device and number format.
+    pub placement: Placement,
+    /// How tokens are chosen: the paper's settings for Qwen3, with the caller's limit.
+    pub sampling: Sampling,
+    /// The peak learning rate.
+    pub learning_rate: f64,
+}
+
+impl Inputs {
+    /// Reads the prompts, and writes the miniature below `scratch` where nothing else is given.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn load(&self, scratch: &Path) -> Result<Loaded> {
+        let placement = Placement { device: self.device, precision: self.precision };
+        let sampling =
+            Sampling { top_k: 20, max_new_tokens: self.max_new_tokens, ..Sampling::default() };
+        let (model, guard, prompts, evaluation, sampling, learning_rate) = match &self.model {
+            Some(model) => {
+                let given = |path: &Option<PathBuf>| path.clone().context("a path is missing");
+                let (guard, prompts) = (given(&self.guard)?, given(&self.prompts)?);
+                (model.clone(), guard, prompts, self.evaluation.clone(), sampling, 1e-5)
+            }
+            None => {
+                let world = thinksafe_mini::write_to(scratch)?;
+                let evaluation = world.arithmetic.parent().map(Path::to_owned);
+                // Its words are few and its turns short; its rate is that of its size.
+                let sampling = Sampling { top_k: 0, max_new_tokens: 192, ..sampling };
+                (world.model, world.guard, world.prompts, evaluation, sampling, 3e-3)
+            }
+        };
+        let mut columns = Columns::default();
+        columns.text.push("text".to_owned());
+        Ok(Loaded {
+            prompts: PromptSet::read(&prompts, &columns)?,
+            source: prompts.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            model,
+            guard,
+            guard_format: self.guard_format,
+            evaluation,
+            placement,
+            sampling,
+            learning_rate: self.learning_rate.unwrap_or(learning_rate),
+        })
+    }
+}
+
+impl Loaded {
+    /// The reasoning model on its engine.
+    ///
+    /// # Errors
+    /// What is wrong with its folder.
+    pub fn load_model(&self) -> Result<LocalGenerator> {
+        self.generator(&self.model)
+    }
+
+    /// The guard, ready to judge.
+    ///
+    /// # Errors
+    /// What is wrong with its folder.
+    pub fn load_guard(&self) -> Result<Box<dyn Judge>> {
+        let engine = self.generator(&self.guard)?;
+        Ok(match self.guard_format {
+            GuardFormat::LlamaGuard => Box::new(Guard::new(engine, LlamaGuard3::default())),
+            GuardFormat::WildGuard => Box::new(Guard::new(engine, WildGuard::default())),
+        })
+    }
+
+    /// What the dataset's card says of its sources.
+    pub fn card(&self) -> CardInfo {
+        let source = Source { name: self.source.clone(), license: "other".to_owned(), url: None };
+        CardInfo {
+            title: "ThinkSafe traces".to_owned(),
+            license: "other".to_owned(),
+            sources: vec![source],
+        }
+    }
+
+    /// Writes the run's manifest: everything that decides its results.
+    ///
+    /// # Errors
+    /// A manifest that cannot be written.
+    pub fn write_manifest(
+        &self,
+        run: &RunDir,
+        seed: Seed,
+        (model, guard): (&Identity, &JudgeIdentity),
+    ) -> Result<()> {
+        let prompts = json!({ "hash": self.prompts.hash(), "count": self.prompts.len() });
+        let manifest = json!({
+            "format": "thinksafe.manifest",
+            "version": 1,
+            "crate": env!("CARGO_PKG_VERSION"),
+            "seed": seed,
+            "model": model,
+            "guard": guard,
+            "prompts": prompts,
+            "sampling": self.sampling,
+            "learning_rate": self.learning_rate,
+        });
+        Ok(fs::write_json(run.manifest(), "the manifest", &manifest)?)
+    }
+
+    fn generator(&self, folder: &Path) -> Result<LocalGenerator> {
+        let model = CausalLm::load(folder, self.placement)?;
+        Ok(LocalGenerator::new(model, Chat::load(folder)?, EngineOptions::default())?)
+    }
+}
