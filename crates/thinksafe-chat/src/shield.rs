@@ -48,7 +48,7 @@ impl<'t> Shield<'t> {
 
     /// Covers a text.
     pub(crate) fn cover(&mut self, text: &str) -> Result<String, Error> {
-        let ranges = self.sensitive(text)?;
+        let ranges = self.sensitive(text);
         let mut out = String::with_capacity(text.len());
         for (at, c) in text.char_indices() {
             let covered = !c.is_whitespace() && ranges.iter().any(|r| r.contains(&at));
@@ -88,11 +88,6 @@ impl<'t> Shield<'t> {
         Ok(out)
     }
 
-    /// The text as it was before it was covered, without boundaries.
-    pub(crate) fn uncover(&self, text: &str) -> String {
-        text.chars().filter(|c| *c != self.boundary).map(|c| self.plain(c)).collect()
-    }
-
     /// What a character stands for.
     pub(crate) fn plain(&self, c: char) -> char {
         self.plain_of.get(&c).copied().unwrap_or(c)
@@ -108,8 +103,8 @@ impl<'t> Shield<'t> {
         self.boundary
     }
 
-    fn sensitive(&self, text: &str) -> Result<Vec<Range<usize>>, Error> {
-        let mut ranges = self.tokenizer.added_ranges(text)?;
+    fn sensitive(&self, text: &str) -> Vec<Range<usize>> {
+        let mut ranges = self.tokenizer.added_ranges(text);
         let affixes = self.tokenizer.affixes();
         let head = text.len() - text.trim_start().len();
         let tail = text.trim_end().len();
@@ -130,7 +125,7 @@ impl<'t> Shield<'t> {
         if affixes.is_inner(middle) {
             ranges.push(head..tail.max(head));
         }
-        Ok(ranges)
+        ranges
     }
 
     fn cover_char(&mut self, plain: char) -> Result<char, Error> {

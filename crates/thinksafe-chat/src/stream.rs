@@ -6,7 +6,9 @@ use crate::tokenizer::{SpecialTokens, Tokenizer};
 /// Decodes a growing sequence of ids and gives each character as soon as it is complete.
 ///
 /// A character of several tokens is held back until its last one. What the calls of [`push`](Self::push) and
-/// [`finish`](Self::finish) gave, joined, is the decoding of all ids at once.
+/// [`finish`](Self::finish) gave, joined, is the decoding of all ids at once. (One exception: where bytes are tokens of
+/// their own, as in SentencePiece vocabularies, a run of them that is no UTF-8 makes the decoder throw away the
+/// characters before it too; here they have been given out already.)
 #[derive(Debug)]
 pub struct StreamDecoder<'t> {
     tokenizer: &'t Tokenizer,

@@ -95,11 +95,11 @@ impl Tokenizer {
     }
 
     /// Where added tokens are in a text.
-    pub(crate) fn added_ranges(&self, text: &str) -> Result<Vec<Range<usize>>, Error> {
+    pub(crate) fn added_ranges(&self, text: &str) -> Vec<Range<usize>> {
         let pieces = self.extract(text);
         let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
         let added = splits.into_iter().filter(|(_, _, tokens)| tokens.is_some());
-        Ok(added.map(|(_, (start, end), _)| start..end).collect())
+        added.map(|(_, (start, end), _)| start..end).collect()
     }
 
     /// The first added token in a text.

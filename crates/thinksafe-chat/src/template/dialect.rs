@@ -1,6 +1,8 @@
 //! The source of a template, rewritten where transformers' dialect of Jinja differs from the engine's.
 //!
 //! * `{% generation %}`, which marks what the model wrote, becomes `{% with %}`: like theirs, it only opens a scope.
+//! * What is put into a namespace goes through a filter that refuses other namespaces: a value that holds itself would
+//!   be compared and written without end.
 //! * What `{% for %}` loops over goes through a filter that refuses `none`, as Python does; the engine loops over
 //!   nothing.
 
@@ -69,18 +71,16 @@ fn replaced(tag: &str) -> String {
     match inner(tag) {
         Some((left, "generation", right)) => format!("{{%{left} with {right}%}}"),
         Some((left, "endgeneration", right)) => format!("{{%{left} endwith {right}%}}"),
-        Some((left, body, right)) => match loop_parts(body) {
-            Some((targets, iterated, rest)) => {
-                format!("{{%{left} {targets} ({iterated})|{ITERATED} {rest}{right}%}}")
-            }
-            None => tag.to_owned(),
-        },
+        Some((left, body, right)) => {
+            let rewritten = rewritten_loop(body).or_else(|| rewritten_assignment(body));
+            rewritten.map_or_else(|| tag.to_owned(), |body| format!("{{%{left} {body}{right}%}}"))
+        }
         None => tag.to_owned(),
     }
 }
 
-/// A loop's header in three: up to `in`, what is looped over, and a condition or `recursive`.
-fn loop_parts(body: &str) -> Option<(&str, &str, &str)> {
+/// A loop's header, with the filter around what it loops over.
+fn rewritten_loop(body: &str) -> Option<String> {
     if words(body).next() != Some((0, "for")) {
         return None;
     }
@@ -88,7 +88,17 @@ fn loop_parts(body: &str) -> Option<(&str, &str, &str)> {
     let start = at + "in".len();
     let ends = |(at, word): &(usize, &str)| *at >= start && matches!(*word, "if" | "recursive");
     let end = words(body).find(ends).map_or(body.len(), |(at, _)| at);
-    Some((&body[..start], body[start..end].trim(), &body[end..]))
+    let (iterated, rest) = (body[start..end].trim(), &body[end..]);
+    Some(format!("{} ({iterated})|{ITERATED} {rest}", &body[..start]))
+}
+
+/// An assignment to a namespace's attribute, with the filter around what is assigned.
+fn rewritten_assignment(body: &str) -> Option<String> {
+    if words(body).next() != Some((0, "set")) {
+        return None;
+    }
+    let (target, value) = body.split_once('=')?;
+    target.contains('.').then(|| format!("{target}= ({})|{HELD}", value.trim()))
 }
 
 /// The words of an expression that are neither in a string nor in brackets, and where they are.
@@ -132,6 +142,8 @@ fn string_len(text: &str, quote: char) -> usize {
     text.len()
 }
 
+/// The name of the filter around what is put into a namespace.
+pub(super) const HELD: &str = "thinksafe_held";
 /// The name of the filter around what loops loop over.
 pub(super) const ITERATED: &str = "thinksafe_iterated";
 
@@ -158,6 +170,8 @@ mod tests {
                 "{% for a, b in (d['if in'].f(c if d else e))|thinksafe_iterated if a in b-%}",
             ),
             ("{% for x in y.z recursive %}", "{% for x in (y.z)|thinksafe_iterated recursive%}"),
+            ("{% set ns.x=a if b == c -%}", "{% set ns.x= (a if b == c)|thinksafe_held-%}"),
+            ("{% set x = {'a.b': ns.y} %}", "{% set x = {'a.b': ns.y} %}"),
             ("{% set for_x = 'for a in b' %}", "{% set for_x = 'for a in b' %}"),
         ];
         for (source, expected) in cases {

@@ -7,6 +7,10 @@ use super::methods::{Side, strip};
 use super::{dialect, json, repr};
 
 pub(super) fn add_to(environment: &mut Environment<'_>) {
+    // Not in Jinja; chains of chains take time that fuel does not count.
+    for name in ["chain", "zip", "lines", "split", "bool"] {
+        environment.remove_filter(name);
+    }
     environment.set_formatter(format);
     environment.add_filter("tojson", json::tojson);
     environment.add_filter("trim", trim);
@@ -20,6 +24,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("list", of_some(Value::from_function(filters::list)));
     environment.add_filter("join", of_some(Value::from_function(filters::join)));
     environment.add_filter(dialect::ITERATED, |value: Value| some(value));
+    environment.add_filter(dialect::HELD, held);
     environment.add_filter("int", int);
     environment.add_filter("float", float);
     environment.add_test("iterable", is_iterable);
@@ -94,6 +99,25 @@ fn is_sequence(value: &Value) -> bool {
 fn some(value: Value) -> Result<Value, Error> {
     if value.is_none() {
         return Err(Error::new(ErrorKind::InvalidOperation, "'NoneType' object is not iterable"));
+    }
+    Ok(value)
+}
+
+/// Refuses a value that holds a namespace.
+fn held(state: &State<'_, '_>, value: Value) -> Result<Value, Error> {
+    let mut parts = vec![value.clone()];
+    while let Some(part) = parts.pop() {
+        let Some(object) = part.as_object() else { continue };
+        if object.type_name().contains("Namespace") {
+            let message = "a namespace cannot hold another one";
+            return Err(Error::new(ErrorKind::InvalidOperation, message));
+        }
+        if let Some(pairs) = object.try_iter_pairs() {
+            for (key, item) in pairs {
+                state.consume_fuel(1)?;
+                parts.extend([key, item]);
+            }
+        }
     }
     Ok(value)
 }

