@@ -3,13 +3,16 @@
 
 use std::path::Path;
 
+use thinksafe_chat::Chat;
 use thinksafe_core::log::RecordLog;
 use thinksafe_core::prompt::{LabeledPrompt, PromptLabel};
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
-use thinksafe_core::testing::ScriptedGenerator;
-use thinksafe_runtime::{CausalLm, LoraConfig, ModelConfig, Placement};
+use thinksafe_runtime::{
+    CausalLm, EngineOptions, LocalGenerator, LoraConfig, ModelConfig, Placement,
+};
 use thinksafe_sft::{Checkpointing, Duration, Example, SftConfig, Trainer, fit};
+use thinksafe_tests::golden;
 use thinksafe_trace::{PromptSet, TraceSettings, generate_traces};
 
 type Failure = Box<dyn std::error::Error>;
@@ -31,10 +34,12 @@ fn main() -> Result<(), Failure> {
 }
 
 fn generate(folder: &Path) -> Result<(), Failure> {
-    let mut generator = ScriptedGenerator::new("slow", |request| {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        Ok(format!("<think>\n{}\n</think>\n\nNo.", request.seed.0))
-    });
+    let chat = Chat::load(golden::path("tokenizer"))?;
+    let mut generator = LocalGenerator::new(
+        model()?,
+        chat,
+        EngineOptions { max_batch: 8, ..EngineOptions::default() },
+    )?;
     let prompts = (0..PROMPTS).map(|i| LabeledPrompt {
         id: i.to_string(),
         text: format!("Tell me {}", "more ".repeat(i % 7)),
