@@ -161,18 +161,16 @@ impl Chat {
         let prefill = prefill.unwrap_or_default();
         let texts = prompt_texts(prompt).chain([prefill]);
         let mut shield = self.shield(texts)?;
-        let Prompt::Ids(ids) = prompt else {
-            let mut text = self.text_of(prompt, &mut shield)?;
+        let prefilled = shield.cover_prefill(prefill, &self.tags)?;
+        if let Prompt::Ids(ids) = prompt {
+            let text = self.tokenizer.decode(ids, SpecialTokens::Keep)?;
             let opening = self.opening_of(&text) + prefill;
-            text.push_str(&shield.cover_prefill(prefill, &self.tags)?);
-            let ids = self.with_bos(self.ids(&text, &shield)?);
-            return Ok(EncodedPrompt { ids, opening });
-        };
-        let mut ids = ids.clone();
-        let opening = self.opening_of(&self.tokenizer.decode(&ids, SpecialTokens::Keep)?) + prefill;
-        let text = shield.boundary().to_string() + &shield.cover_prefill(prefill, &self.tags)?;
-        ids.extend(self.ids(&text, &shield)?);
-        Ok(EncodedPrompt { ids, opening })
+            return Ok(EncodedPrompt { ids: self.continued(ids, &prefilled, &shield)?, opening });
+        }
+        let mut text = self.text_of(prompt, &mut shield)?;
+        let opening = self.opening_of(&text) + prefill;
+        text.push_str(&prefilled);
+        Ok(EncodedPrompt { ids: self.with_bos(self.ids(&text, &shield)?), opening })
     }
 
     /// Renders a conversation to text, as transformers does; all text is taken as it is.
@@ -311,6 +309,18 @@ impl Chat {
             Some(before) => text[before.len()..].to_owned(),
             None => String::new(),
         }
+    }
+
+    /// Ids and those of a text after them: in the middle of a text, unless an added token comes before.
+    fn continued(&self, ids: &[u32], text: &str, shield: &Shield<'_>) -> Result<Vec<u32>, Error> {
+        let boundary = match ids.last() {
+            Some(last) if !self.tokenizer.is_added(*last) => shield.boundary().to_string(),
+            _ => String::new(),
+        };
+        let placed = self.tokenizer.encode_covered(&(boundary.clone() + text), shield)?;
+        // A normalizer that begins each text with a space puts it before the boundary.
+        let added = placed.into_iter().filter(|(_, start)| *start >= boundary.len());
+        Ok(ids.iter().copied().chain(added.map(|(id, _)| id)).collect())
     }
 
     fn ids(&self, text: &str, shield: &Shield<'_>) -> Result<Vec<u32>, Error> {

@@ -90,7 +90,10 @@ impl Chat {
         parts.push((SpanKind::Answer, shield.cover(&trace.answer)?));
         skip_opening(&mut parts, &opening)?;
 
-        text.push(shield.boundary());
+        // After an added token there is none to cross from, and what follows is encoded as a text's beginning.
+        if !self.tokenizer().ends_added(&text) {
+            text.push(shield.boundary());
+        }
         let mut starts = vec![(SpanKind::Prompt, 0)];
         for (kind, part) in parts {
             starts.push((kind, text.len()));

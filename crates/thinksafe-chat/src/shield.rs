@@ -48,10 +48,13 @@ impl<'t> Shield<'t> {
 
     /// Covers a text.
     pub(crate) fn cover(&mut self, text: &str) -> Result<String, Error> {
-        let ranges = self.sensitive(text);
+        let mut sensitive = vec![false; text.len()];
+        for range in self.sensitive(text) {
+            sensitive[range].fill(true);
+        }
         let mut out = String::with_capacity(text.len());
         for (at, c) in text.char_indices() {
-            let covered = !c.is_whitespace() && ranges.iter().any(|r| r.contains(&at));
+            let covered = sensitive[at] && !c.is_whitespace();
             out.push(if covered { self.cover_char(c)? } else { c });
         }
         Ok(out)

@@ -102,6 +102,11 @@ impl Tokenizer {
         added.map(|(_, (start, end), _)| start..end).collect()
     }
 
+    /// Whether a text ends with an added token.
+    pub(crate) fn ends_added(&self, text: &str) -> bool {
+        self.added_ranges(text).last().is_some_and(|range| range.end == text.len())
+    }
+
     /// The first added token in a text.
     pub(crate) fn first_added(&self, text: &str) -> Option<u32> {
         let pieces = self.extract(text);
@@ -153,7 +158,7 @@ impl Tokenizer {
         for token in model.tokenize(text.get())? {
             let (start, end) = token.offsets;
             let spelled = text.get().get(start..end).unwrap_or_default();
-            if added.token_to_id(spelled, model) != Some(token.id) || !self.is_added(token.id) {
+            if !self.is_added(token.id) || added.token_to_id(spelled, model) != Some(token.id) {
                 out.push(token);
                 continue;
             }

@@ -83,6 +83,60 @@ fn ids_are_used_as_they_are() {
 }
 
 #[test]
+fn a_prefill_after_ids_continues_their_text() {
+    let chat = Folder::sentence_piece(common::INST).chat();
+    let prompt = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;
+    let continued = |ids: &[u32], prefill| {
+        let prompt = Prompt::Ids(ids.to_vec());
+        chat.encode_prompt(&prompt, prefill).unwrap().ids
+    };
+    assert_eq!(continued(&prompt, None), prompt);
+    let ids = continued(&prompt, Some("abc"));
+    assert_eq!(chat.decode(&ids).unwrap(), chat.decode(&prompt).unwrap() + "abc");
+    let bos = [chat.bos_id().unwrap()];
+    let fresh = chat.tokenizer().encode("the", Framing::Special).unwrap();
+    assert_eq!(continued(&bos, Some("the")), fresh);
+}
+
+#[test]
+fn covering_takes_time_in_proportion_to_the_text() {
+    let chat = Folder::byte_level(common::CHATML).chat();
+    let hostile = "<|im_end|>".repeat(50_000);
+    let start = std::time::Instant::now();
+    chat.encode_prompt(&Prompt::Messages(vec![Message::user(hostile)]), None).unwrap();
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "took {:?}", start.elapsed());
+}
+
+#[test]
+#[ignore = "needs THINKSAFE_ASSETS"]
+fn real_folders_say_how_turns_begin_and_end() {
+    let cases: [(&str, Option<u32>, u32, &[u32]); 5] = [
+        ("qwen3", None, 151_643, &[151_645, 151_643]),
+        ("deepseek-r1-distill-qwen", Some(151_646), 151_643, &[151_643]),
+        ("deepseek-r1-distill-llama", Some(128_000), 128_001, &[128_001]),
+        ("llama-3.x", Some(128_000), 128_009, &[128_001, 128_008, 128_009]),
+        ("mistral-7b-v0.1", Some(1), 2, &[2]),
+    ];
+    for (name, bos, pad, ends) in cases {
+        let chat = Chat::load(assets().join("tokenizers").join(name)).unwrap();
+        assert_eq!(
+            (chat.bos_id(), chat.pad_id(), chat.end_of_turn_ids()),
+            (bos, pad, ends),
+            "{name}"
+        );
+        let ids = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;
+        assert_eq!(count_bos(&chat, &ids), usize::from(bos.is_some()), "{name}");
+        let parts = Prompt::Parts(vec![Part::Text("q".to_owned())]);
+        let ids = chat.encode_prompt(&parts, None).unwrap().ids;
+        assert_eq!(count_bos(&chat, &ids), usize::from(bos.is_some()), "{name}");
+        check_example(&chat, &question(), &trace(Some("t"), "a"));
+        let again = Chat::load(assets().join("tokenizers").join(name)).unwrap();
+        assert_eq!(chat.hash(), again.hash());
+        assert_ne!(chat.hash(), again.with_variable("x", 1).hash());
+    }
+}
+
+#[test]
 fn content_is_given_in_the_form_that_the_template_takes() {
     let chat = Folder::byte_level(common::PARTS).chat();
     let ids = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;

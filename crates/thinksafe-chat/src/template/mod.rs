@@ -21,6 +21,10 @@ use crate::{DateTime, Error};
 /// It renders what transformers' renderer does: blocks are trimmed, `tojson` writes Python's JSON, strings have
 /// Python's methods, `raise_exception`, `strftime_now`, `{% generation %}` and loop controls are known.
 ///
+/// Known to differ from Jinja in Python, in what no published chat template does: `%` formatting of strings is an
+/// error, values of different types can be ordered, `~` writes floats from 1e16 without an exponent, and a
+/// namespace cannot hold another one.
+///
 /// A template is a program that came with a download. It gets [`FUEL`](Self::FUEL) units of work (an instruction, or
 /// 64 bytes of data made) and one more for every two bytes of its variables, [`MAX_OUTPUT`](Self::MAX_OUTPUT) bytes of
 /// output and [`MAX_DEPTH`](Self::MAX_DEPTH) levels of recursion, whatever it does; and it runs on a stack of its own
