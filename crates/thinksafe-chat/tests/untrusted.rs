@@ -9,7 +9,9 @@ use thinksafe_chat::{Chat, Framing, SpecialTokens, Turn};
 use thinksafe_core::message::{Message, Part, Prompt, Role};
 
 /// Pieces that spell special tokens, halves of them, or nothing special.
-const PIECES: [&str; 24] = [
+const PIECES: [&str; 26] = [
+    "end",
+    "start",
     "<|im_start|>",
     "<|im_end|>",
     "<think>",
