@@ -7,6 +7,8 @@ fn main() {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
         println!("cargo::metadata=libtorch_lib={lib}");
     } else {
-        println!("cargo::warning=torch-sys does not say where libtorch is; binaries will need LD_LIBRARY_PATH");
+        println!(
+            "cargo::warning=torch-sys does not say where libtorch is; binaries will need LD_LIBRARY_PATH"
+        );
     }
 }

@@ -7,6 +7,8 @@ mod config;
 mod peft;
 
 pub use config::LoraConfig;
+#[cfg(test)]
+pub(crate) use config::TARGETS;
 pub(crate) use peft::{PeftFolder, peft_name};
 
 use tch::{Kind, Tensor};

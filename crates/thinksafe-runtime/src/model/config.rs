@@ -306,3 +306,6 @@ fn qwen_windows(
     };
     types.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,6 @@ impl CausalLm {
 fn no_adapter(operation: &'static str) -> Error {
     Error::Adapter { operation, needed: "a LoRA adapter", found: "none" }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ mod norm;
 mod random;
 mod rope;
 mod save;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use batch::{Mode, PaddedBatch};

@@ -195,3 +195,6 @@ fn read_index(path: &Path) -> Result<BTreeMap<String, Vec<String>>, Error> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests;
