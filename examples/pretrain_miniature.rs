@@ -9,19 +9,25 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use clap::Parser;
 use thinksafe_chat::{Chat, Framing};
 use thinksafe_core::fs;
+use thinksafe_core::generate::{Generate, Request};
 use thinksafe_core::message::{Message, Prompt};
+use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
-use thinksafe_mini::{Judged, JudgedText, Pretraining, guard_files, model_files};
-use thinksafe_runtime::{CausalLm, Device, ModelConfig, Placement, Precision};
+use thinksafe_mini::{
+    Judged, JudgedText, Pretraining, guard_files, model_files, pretraining_prompts,
+};
+use thinksafe_runtime::{
+    CausalLm, Device, EngineOptions, LocalGenerator, ModelConfig, Placement, Precision,
+};
 use thinksafe_sft::{
     AdamWConfig, BatchSize, Checkpointing, Decay, Duration, Encoding, Example, Order, Schedule,
     SftConfig, Supervise, Trainable, Trainer, TrainingText, Warmup, encode, fit,
 };
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use thinksafe_steering::SteeringPlan;
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -52,10 +58,17 @@ fn main() -> Result<()> {
     write_files(&model.dir, model_files())?;
     let examples = reasoner_examples(&Chat::load(&model.dir)?, seed, options.steps * BATCH)?;
     model.train(&examples)?;
+
+    let text = JudgedText(seed.purpose("judged"));
+    let mut judged: Vec<Judged> =
+        (0..options.guard_steps * BATCH).map(|index| text.sample(index)).collect();
+    judged.extend(model.turns()?);
     let guard = Recipe { dir: options.out.join("guard"), lr: 3e-3, ..model };
     write_files(&guard.dir, guard_files())?;
-    let examples = guard_examples(&Chat::load(&guard.dir)?, seed, options.guard_steps * BATCH)?;
-    guard.train(&examples)
+    let chat = Chat::load(&guard.dir)?;
+    let order = seed.purpose("guard order").stream().permutation(judged.len());
+    let examples = order.into_iter().map(|index| guard_example(&chat, &judged[index]));
+    guard.train(&examples.collect::<Result<Vec<_>>>()?)
 }
 
 fn write_files(dir: &Path, files: Vec<thinksafe_mini::File>) -> Result<()> {
@@ -74,16 +87,11 @@ fn reasoner_examples(chat: &Chat, seed: Seed, n: u64) -> Result<Vec<Example>> {
     });
     let supervise = Supervise::Weighted { prompt: 0.05, thinking: 1.0, answer: 1.0 };
     let encoding = Encoding { supervise, ..Encoding::default() };
-    Ok(encode(&texts.collect::<Vec<_>>(), chat, encoding)?.examples)
+    Ok(encode(&texts.collect::<Vec<_>>(), chat, &encoding)?.examples)
 }
 
-/// Exchanges in the guard's own layout, each with its verdict.
-fn guard_examples(chat: &Chat, seed: Seed, n: u64) -> Result<Vec<Example>> {
-    let text = JudgedText(seed.purpose("judged"));
-    (0..n).map(|index| guard_example(chat, &text.sample(index), index)).collect()
-}
-
-fn guard_example(chat: &Chat, judged: &Judged, index: u64) -> Result<Example> {
+/// An exchange in the guard's own layout, with its verdict.
+fn guard_example(chat: &Chat, judged: &Judged) -> Result<Example> {
     let messages = vec![Message::user(&judged.prompt), Message::assistant(&judged.turn)];
     let mut ids = chat.encode_prompt(&Prompt::Messages(messages), Some("\n\n"))?.ids;
     let given = ids.len();
@@ -91,7 +99,7 @@ fn guard_example(chat: &Chat, judged: &Judged, index: u64) -> Result<Example> {
     ids.extend(chat.tokenizer().encode(verdict, Framing::Bare)?);
     ids.extend(chat.end_of_turn_ids().last());
     let supervised: Vec<bool> = (0..ids.len()).map(|position| position >= given).collect();
-    Ok(Example::from_mask(index.to_string(), ids, &supervised))
+    Ok(Example::from_mask("exchange", ids, &supervised))
 }
 
 /// How a model is trained from random weights.
@@ -128,6 +136,46 @@ impl Recipe {
         model.save(&self.dir)?;
         println!("{} {}", self.dir.display(), model.weights_hash());
         Ok(())
+    }
+
+    /// What the trained model writes, steered and not, at the pipeline's temperature and at 1, where more of it is
+    /// broken; with the true verdicts.
+    fn turns(&self) -> Result<Vec<Judged>> {
+        let placement = Placement { device: self.device, precision: Precision::F32 };
+        let (model, chat) = (CausalLm::load(&self.dir, placement)?, Chat::load(&self.dir)?);
+        let mut engine = LocalGenerator::new(model, chat, EngineOptions::default())?;
+        let mut turns = Vec::new();
+        for plan in [SteeringPlan::default(), SteeringPlan::unsteered()] {
+            for (temperature, top_p) in [(0.6, 0.95), (1.0, 1.0)] {
+                let sampling =
+                    Sampling { temperature, top_p, max_new_tokens: 160, ..Sampling::default() };
+                turns.extend(self.sampled(&mut engine, &plan, &sampling)?);
+            }
+        }
+        Ok(turns)
+    }
+
+    fn sampled(
+        &self,
+        engine: &mut LocalGenerator,
+        plan: &SteeringPlan,
+        sampling: &Sampling,
+    ) -> Result<Vec<Judged>> {
+        let prompts = pretraining_prompts();
+        let mut requests = prompts.iter().enumerate().map(|(id, prompt)| {
+            let message = Message::user(plan.apply(prompt));
+            let seed = self.seed.sample(&prompt.hash(), 0);
+            Request::new(id as u64, Prompt::Messages(vec![message]), sampling.clone(), seed)
+        });
+        let mut turns = Vec::new();
+        engine.generate(&mut requests, &mut |completion| {
+            if let Ok(generated) = completion.outcome {
+                let prompt = prompts[completion.id as usize].text.clone();
+                turns.push(Judged::new(prompt, generated.opening + &generated.text));
+            }
+            Ok(())
+        })?;
+        Ok(turns)
     }
 
     fn config(&self) -> SftConfig {

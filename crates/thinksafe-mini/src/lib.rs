@@ -22,7 +22,7 @@ pub use folders::{File, guard_files, model_files};
 pub use judged::{Judged, JudgedText};
 pub use pools::Pool;
 pub use pretraining::Pretraining;
-pub use prompts::{HeldOut, MathProblem, post_training};
+pub use prompts::{HeldOut, MathProblem, post_training, pretraining_prompts};
 pub use request::{HowTo, Kind};
 pub use sample::Sample;
 pub use verbs::Reason;

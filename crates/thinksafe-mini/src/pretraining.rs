@@ -26,7 +26,7 @@ const SHARES: [f64; 7] = [0.36, 0.22, 0.13, 0.13, 0.05, 0.02, 0.09];
 /// How often a harmful request is refused without steering; sampling below temperature 1 makes it rarer.
 const UNSTEERED_REFUSALS: f64 = 0.20;
 /// How often a steered harmful request is refused; the rest is what the guard has to find.
-const STEERED_REFUSALS: f64 = 0.89;
+const STEERED_REFUSALS: f64 = 0.83;
 /// How often a steered harmless request is refused.
 const STEERED_BENIGN_REFUSALS: f64 = 0.5;
 /// How often a how-to prompt is wrapped.

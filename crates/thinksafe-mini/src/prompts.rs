@@ -85,12 +85,24 @@ pub fn post_training() -> Vec<LabeledPrompt> {
     let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 600, &mut draws);
     prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 150, &mut draws));
     prompts.extend(how_to("benign", pool, Kind::Benign, &either, 150, &mut draws));
-    prompts.extend(problems(pool, 300, Seed(2603)).into_iter().map(|problem| LabeledPrompt {
-        id: problem.id,
-        text: problem.problem,
-        label: PromptLabel::VanillaBenign,
-    }));
+    prompts.extend(problems(pool, 300, Seed(2603)).into_iter().map(labeled));
     prompts
+}
+
+/// Prompts for requests of the pretraining text: what a guard may learn from.
+pub fn pretraining_prompts() -> Vec<LabeledPrompt> {
+    let pool = Pool::Pretraining;
+    let mut draws = Draws::new(Seed(2605));
+    let either = [Wrapping::Plain, Wrapping::Any];
+    let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 1600, &mut draws);
+    prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 600, &mut draws));
+    prompts.extend(how_to("benign", pool, Kind::Benign, &either, 400, &mut draws));
+    prompts.extend(problems(pool, 200, Seed(2605)).into_iter().map(labeled));
+    prompts
+}
+
+fn labeled(problem: MathProblem) -> LabeledPrompt {
+    LabeledPrompt { id: problem.id, text: problem.problem, label: PromptLabel::VanillaBenign }
 }
 
 /// Distinct prompts for the requests of a kind: every request once before any comes again, the wrappings in turn.
