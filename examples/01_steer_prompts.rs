@@ -6,6 +6,8 @@
 //!
 //! Expected: each template's name and hash with a harmless prompt in it, then which of four labels are steered.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use anyhow::Result;
 use thinksafe_core::prompt::{LabeledPrompt, PromptLabel};
 use thinksafe_steering::{Preset, SteeringPlan, SteeringTemplate};

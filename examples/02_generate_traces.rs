@@ -8,6 +8,8 @@
 //!
 //! Expected: a progress bar, then counts. Stop it half-way and start it again: it does what is missing.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -6,6 +6,8 @@
 //!
 //! Expected: how many traces were kept and dropped, by label and reason.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -6,6 +6,8 @@
 //!
 //! Expected: a progress bar with loss, learning rate and gradient norm, then the adapter's folder.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -7,15 +7,16 @@
 //!
 //! Expected: a table of both runs, and a page to look at. Scoring again asks the model nothing.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use clap::Parser;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
-use thinksafe_eval::benchmark::Settings;
 use thinksafe_eval::report::Report;
-use thinksafe_examples::{Bar, Inputs, read_evaluation};
+use thinksafe_examples::{Bar, Inputs};
 
 /// Evaluates before and after.
 #[derive(Debug, Parser)]
@@ -34,10 +35,8 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let run = RunDir::new(&options.out);
     let inputs = options.inputs.load(&run.root().join("miniature"))?;
-    let dir =
-        inputs.evaluation.as_ref().context("say where held-out sets are: --evaluation DIR")?;
-    let settings = Settings::new(inputs.sampling.clone(), Seed(42).purpose("evaluation"));
-    let sets = read_evaluation(dir, &settings, options.limit)?;
+    let sets = inputs.evaluation_sets(Seed(42), options.limit)?;
+    ensure!(!sets.is_empty(), "say where held-out sets are: --evaluation DIR");
     let (mut model, mut guard) = (inputs.load_model()?, inputs.load_guard()?);
 
     let mut report = Report::new("Before and after");

@@ -1,19 +1,16 @@
 //! The whole of ThinkSafe: evaluate, steer, generate, filter, fine-tune, evaluate again, report.
 //!
-//! On the embedded miniature, in minutes:
+//! On the embedded miniature, in minutes, then on real checkpoints:
 //!
 //! ```text
 //! cargo xtask demo                     # or: cargo run -p thinksafe-examples --example 06_pipeline
-//! ```
-//!
-//! On real checkpoints:
-//!
-//! ```text
 //! cargo run --release -p thinksafe-examples --example 06_pipeline -- --model Qwen3-0.6B --guard Llama-Guard-3-8B \
 //!     --prompts safechain.jsonl --evaluation held-out/ --device cuda:0 --precision bf16 --out runs/qwen3-0.6b
 //! ```
 //!
 //! Killed and started again, it goes on where it was. The run directory holds everything it did.
+
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
 use std::path::PathBuf;
 
@@ -25,11 +22,9 @@ use thinksafe_core::judge::Judge;
 use thinksafe_core::log::RecordLog;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
-use thinksafe_eval::benchmark::Settings;
 use thinksafe_eval::report::Report;
-use thinksafe_examples::{
-    Bar, EvaluationSet, Inputs, Loaded, drops, loss_curve, read_evaluation, training_texts,
-};
+use thinksafe_examples::{Bar, EvaluationSet, Inputs, Loaded};
+use thinksafe_examples::{drops, loss_curve, training_texts};
 use thinksafe_filter::{
     Dataset, Policy, Verdicts, View, dataset_card, judge_traces, select_from_logs,
 };
@@ -58,16 +53,11 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let (run, seed) = (RunDir::new(&options.out), Seed(options.seed));
     let mut inputs = options.inputs.load(&run.root().join("miniature"))?;
-    let mut limit = usize::MAX;
+    let limit = if options.quick { 40 } else { usize::MAX };
     if options.quick {
-        limit = 40;
         inputs.prompts = inputs.prompts.sample_per_label(60, seed);
     }
-    let settings = Settings::new(inputs.sampling.clone(), seed.purpose("evaluation"));
-    let sets = match &inputs.evaluation {
-        Some(dir) => read_evaluation(dir, &settings, limit)?,
-        None => Vec::new(),
-    };
+    let sets = inputs.evaluation_sets(seed, limit)?;
     let steering = Preset::ThinkSafe.template();
     let steered = sets.iter().filter(|set| set.is_harmful()).map(|set| set.steered(&steering));
 
@@ -151,8 +141,7 @@ impl Pipeline {
     fn finish(mut self) -> Result<()> {
         self.report.timings = self.bar.timings();
         self.report.save(&self.run)?;
-        println!("{}", self.report.to_text());
-        println!("{}", self.run.report_html().display());
+        println!("{}\n{}", self.report.to_text(), self.run.report_html().display());
         Ok(())
     }
 }

@@ -10,6 +10,8 @@
 //! log that ends with the same lines however often the program was killed and started again. What a model with random
 //! weights writes means nothing, and is not printed.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -12,9 +12,12 @@ use thinksafe_core::judge::{Judge, JudgeIdentity};
 use thinksafe_core::run::RunDir;
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
+use thinksafe_eval::benchmark::Settings;
 use thinksafe_filter::{CardInfo, Guard, LlamaGuard3, Source, WildGuard};
 use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
 use thinksafe_trace::{Columns, PromptSet};
+
+use crate::sets::{EvaluationSet, read_evaluation};
 
 /// Where models and data come from. Without a model, all are the embedded miniature's.
 #[derive(Debug, Clone, Args)]
@@ -88,35 +91,67 @@ impl Inputs {
     /// # Errors
     /// What is wrong with the files.
     pub fn load(&self, scratch: &Path) -> Result<Loaded> {
-        let placement = Placement { device: self.device, precision: self.precision };
-        let sampling =
-            Sampling { top_k: 20, max_new_tokens: self.max_new_tokens, ..Sampling::default() };
-        let (model, guard, prompts, evaluation, sampling, learning_rate) = match &self.model {
-            Some(model) => {
-                let given = |path: &Option<PathBuf>| path.clone().context("a path is missing");
-                let (guard, prompts) = (given(&self.guard)?, given(&self.prompts)?);
-                (model.clone(), guard, prompts, self.evaluation.clone(), sampling, 1e-5)
-            }
-            None => {
-                let world = thinksafe_mini::write_to(scratch)?;
-                let evaluation = world.arithmetic.parent().map(Path::to_owned);
-                // Its words are few and its turns short; its rate is that of its size.
-                let sampling = Sampling { top_k: 0, max_new_tokens: 192, ..sampling };
-                (world.model, world.guard, world.prompts, evaluation, sampling, 3e-3)
-            }
+        let found = match &self.model {
+            None => Found::miniature(scratch)?,
+            Some(model) => Found::given(self, model)?,
+        };
+        let sampling = Sampling {
+            top_k: found.top_k,
+            max_new_tokens: self.max_new_tokens.min(found.max_new_tokens),
+            ..Sampling::default()
         };
         let mut columns = Columns::default();
         columns.text.push("text".to_owned());
         Ok(Loaded {
-            prompts: PromptSet::read(&prompts, &columns)?,
-            source: prompts.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            model,
-            guard,
+            prompts: PromptSet::read(&found.prompts, &columns)?,
+            source: found.prompts.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            model: found.model,
+            guard: found.guard,
             guard_format: self.guard_format,
-            evaluation,
-            placement,
+            evaluation: found.evaluation,
+            placement: Placement { device: self.device, precision: self.precision },
             sampling,
-            learning_rate: self.learning_rate.unwrap_or(learning_rate),
+            learning_rate: self.learning_rate.unwrap_or(found.learning_rate),
+        })
+    }
+}
+
+/// Paths, and the settings that go with them.
+struct Found {
+    model: PathBuf,
+    guard: PathBuf,
+    prompts: PathBuf,
+    evaluation: Option<PathBuf>,
+    top_k: u32,
+    max_new_tokens: u32,
+    learning_rate: f64,
+}
+
+impl Found {
+    /// The caller's, with the paper's settings.
+    fn given(inputs: &Inputs, model: &Path) -> Result<Self> {
+        Ok(Self {
+            model: model.to_owned(),
+            guard: inputs.guard.clone().context("--guard is missing")?,
+            prompts: inputs.prompts.clone().context("--prompts is missing")?,
+            evaluation: inputs.evaluation.clone(),
+            top_k: 20,
+            max_new_tokens: u32::MAX,
+            learning_rate: 1e-5,
+        })
+    }
+
+    /// The miniature, written out. Its turns are short, and its learning rate is that of its size.
+    fn miniature(scratch: &Path) -> Result<Self> {
+        let world = thinksafe_mini::write_to(scratch)?;
+        Ok(Self {
+            model: world.model,
+            guard: world.guard,
+            prompts: world.prompts,
+            evaluation: world.arithmetic.parent().map(Path::to_owned),
+            top_k: 0,
+            max_new_tokens: 192,
+            learning_rate: 3e-3,
         })
     }
 }
@@ -140,6 +175,18 @@ impl Loaded {
             GuardFormat::LlamaGuard => Box::new(Guard::new(engine, LlamaGuard3::default())),
             GuardFormat::WildGuard => Box::new(Guard::new(engine, WildGuard::default())),
         })
+    }
+
+    /// The held-out sets, at most `limit` items of each; none if the caller gave no folder.
+    ///
+    /// # Errors
+    /// What is wrong with their files.
+    pub fn evaluation_sets(&self, seed: Seed, limit: usize) -> Result<Vec<EvaluationSet>> {
+        let settings = Settings::new(self.sampling.clone(), seed.purpose("evaluation"));
+        match &self.evaluation {
+            Some(dir) => read_evaluation(dir, &settings, limit),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What the dataset's card says of its sources.

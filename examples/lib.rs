@@ -8,5 +8,5 @@ mod words;
 
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
-pub use sets::{EvaluationSet, read_evaluation};
+pub use sets::EvaluationSet;
 pub use words::{drops, loss_curve, training_texts};

@@ -7,6 +7,8 @@
 //! The reasoner comes first, then the guard, which also learns from what the trained reasoner really writes. Both
 //! folders end up complete under `--out`; losses go to standard output. An interrupted run goes on where it was.
 
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -38,7 +40,7 @@ struct Options {
     #[arg(long, default_value_t = 1700)]
     steps: u64,
     /// Optimizer steps of the guard.
-    #[arg(long, default_value_t = 900)]
+    #[arg(long, default_value_t = 1200)]
     guard_steps: u64,
     /// The seed of weights and text.
     #[arg(long, default_value_t = 42)]

@@ -40,7 +40,7 @@ enum Kind {
 ///
 /// # Errors
 /// A file that cannot be read, or a line without the fields of a set, with its number.
-pub fn read_evaluation(
+pub(crate) fn read_evaluation(
     dir: &Path,
     settings: &Settings,
     limit: usize,
