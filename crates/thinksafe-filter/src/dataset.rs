@@ -7,7 +7,7 @@ use thinksafe_core::hash::ContentHash;
 use thinksafe_core::judge::JudgeIdentity;
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::seed::SampleSeed;
-use thinksafe_core::trace::Trace;
+use thinksafe_core::trace::{ThinkTags, Trace};
 use thinksafe_core::verdict::Safety;
 use thinksafe_core::{Error as CoreError, fs};
 use thinksafe_trace::SteeringUsed;
@@ -90,6 +90,9 @@ impl DatasetRow {
         }
         if !self.response.ends_with(&self.answer) {
             return Err(problem("answer", "is not the end of `response`"));
+        }
+        if self.answer.trim_start().starts_with(&ThinkTags::default().open) {
+            return Err(problem("answer", "opens its thinking, which never closes"));
         }
         let thinking = self.thinking.as_deref().unwrap_or_default();
         if !self.response[..self.response.len() - self.answer.len()].contains(thinking) {

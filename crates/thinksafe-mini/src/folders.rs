@@ -1,6 +1,7 @@
 //! The Hugging Face folders of the two models, without their weights: tokenizer, templates, configurations.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use thinksafe_core::seed::Seed;
@@ -46,8 +47,8 @@ const GUARD_TOKENS: [Added; 5] = [
 
 /// Every file of the reasoner's folder but its weights: Qwen3's architecture, chat template and turn marks.
 pub fn model_files() -> Vec<File> {
-    let words = world_pieces();
-    let end_of_text = first_added_id(&words);
+    let words = &*WORDS;
+    let end_of_text = first_added_id(words);
     let end_of_turn = end_of_text + 2;
     let config = json!({
         "architectures": ["Qwen3ForCausalLM"],
@@ -73,7 +74,7 @@ pub fn model_files() -> Vec<File> {
         "torch_dtype": "bfloat16",
         "use_cache": true,
         "use_sliding_window": false,
-        "vocab_size": vocabulary_size(&words, &MODEL_TOKENS),
+        "vocab_size": vocabulary_size(words, &MODEL_TOKENS),
     });
     let generation = json!({
         "do_sample": true,
@@ -85,7 +86,7 @@ pub fn model_files() -> Vec<File> {
     vec![
         ("config.json", text(&config)),
         ("generation_config.json", text(&generation)),
-        ("tokenizer.json", text(&tokenizer_json(&words, &MODEL_TOKENS, None))),
+        ("tokenizer.json", text(&tokenizer_json(words, &MODEL_TOKENS, None))),
         ("tokenizer_config.json", text(&tokenizer_config(None, "<|im_end|>", "<|endoftext|>"))),
         ("chat_template.jinja", MODEL_TEMPLATE.to_owned()),
     ]
@@ -93,8 +94,8 @@ pub fn model_files() -> Vec<File> {
 
 /// Every file of the guard's folder but its weights: Llama's architecture, the layout of Llama Guard.
 pub fn guard_files() -> Vec<File> {
-    let words = world_pieces();
-    let first = first_added_id(&words);
+    let words = &*WORDS;
+    let first = first_added_id(words);
     let config = json!({
         "architectures": ["LlamaForCausalLM"],
         "attention_bias": false,
@@ -118,7 +119,7 @@ pub fn guard_files() -> Vec<File> {
         "tie_word_embeddings": true,
         "torch_dtype": "bfloat16",
         "use_cache": true,
-        "vocab_size": vocabulary_size(&words, &GUARD_TOKENS),
+        "vocab_size": vocabulary_size(words, &GUARD_TOKENS),
     });
     let generation = json!({
         "bos_token_id": first,
@@ -130,7 +131,7 @@ pub fn guard_files() -> Vec<File> {
     vec![
         ("config.json", text(&config)),
         ("generation_config.json", text(&generation)),
-        ("tokenizer.json", text(&tokenizer_json(&words, &GUARD_TOKENS, Some(bos)))),
+        ("tokenizer.json", text(&tokenizer_json(words, &GUARD_TOKENS, Some(bos)))),
         (
             "tokenizer_config.json",
             text(&tokenizer_config(Some(bos), "<|eot_id|>", "<|end_of_text|>")),
@@ -157,7 +158,9 @@ fn text(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// What each piece of text of the world consists of, in both models' layouts.
+static WORDS: LazyLock<BTreeSet<String>> = LazyLock::new(world_pieces);
+
+/// What the text of the world consists of, in both models' layouts.
 fn world_pieces() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut add = |text: &str| {

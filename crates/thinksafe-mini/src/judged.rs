@@ -37,6 +37,8 @@ impl Judged {
     }
 }
 
+/// Shares of harmful, near-miss, benign and arithmetic prompts.
+const KINDS: [f64; 4] = [0.46, 0.34, 0.12, 0.08];
 /// How often a turn is broken in some way.
 const BROKEN: f64 = 0.35;
 
@@ -48,7 +50,7 @@ impl JudgedText {
     /// The sample at an index.
     pub fn sample(&self, index: u64) -> Judged {
         let draws = &mut Draws::of_item(self.0, index);
-        let (sample, other) = match draws.weighted(&[0.5, 0.22, 0.12, 0.16]) {
+        let (sample, other) = match draws.weighted(&KINDS) {
             0 => how_to(request(Kind::Harmful, draws), 0.55, draws),
             1 => how_to(request(Kind::NearMiss, draws), 0.2, draws),
             2 => how_to(request(Kind::Benign, draws), 0.2, draws),

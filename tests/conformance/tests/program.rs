@@ -1,5 +1,5 @@
 //! The program on folders of cases: ours pass, broken ones are seen.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::Command;

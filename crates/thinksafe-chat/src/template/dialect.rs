@@ -89,6 +89,10 @@ fn rewritten_loop(body: &str) -> Option<String> {
     let ends = |(at, word): &(usize, &str)| *at >= start && matches!(*word, "if" | "recursive");
     let end = words(body).find(ends).map_or(body.len(), |(at, _)| at);
     let (iterated, rest) = (body[start..end].trim(), &body[end..]);
+    // What is no expression stays as it is, for the engine to refuse.
+    if iterated.is_empty() || !is_balanced(iterated) {
+        return None;
+    }
     Some(format!("{} ({iterated})|{ITERATED} {rest}", &body[..start]))
 }
 
@@ -99,6 +103,22 @@ fn rewritten_assignment(body: &str) -> Option<String> {
     }
     let (target, value) = body.split_once('=')?;
     target.contains('.').then(|| format!("{target}= ({})|{HELD}", value.trim()))
+}
+
+/// Whether every bracket outside strings is closed, and none before it is opened.
+fn is_balanced(text: &str) -> bool {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(c) = text[at..].chars().next() {
+        at += c.len_utf8();
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => return false,
+            ')' | ']' | '}' => depth -= 1,
+            '"' | '\'' => at += string_len(&text[at..], c),
+            _ => {}
+        }
+    }
+    depth == 0
 }
 
 /// The words of an expression that are neither in a string nor in brackets, and where they are.
@@ -170,6 +190,8 @@ mod tests {
                 "{% for a, b in (d['if in'].f(c if d else e))|thinksafe_iterated if a in b-%}",
             ),
             ("{% for x in y.z recursive %}", "{% for x in (y.z)|thinksafe_iterated recursive%}"),
+            ("{% for x in %}", "{% for x in %}"),
+            ("{% for x in a) + (b %}", "{% for x in a) + (b %}"),
             ("{% set ns.x=a if b == c -%}", "{% set ns.x= (a if b == c)|thinksafe_held-%}"),
             ("{% set x = {'a.b': ns.y} %}", "{% set x = {'a.b': ns.y} %}"),
             ("{% set for_x = 'for a in b' %}", "{% set for_x = 'for a in b' %}"),

@@ -1,3 +1,5 @@
+//! Plots of ordinary and of awkward data.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -240,4 +240,41 @@ mod tests {
         assert_eq!(found.top.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [0, 2]);
         assert!((found.top[1].2 - 0.3f64.ln()).abs() < 1e-6);
     }
+
+    /// What `transformers` keeps, and with which probabilities: tests/parity/gen/sampler.py.
+    #[test]
+    fn distributions_match_the_processors_of_transformers() {
+        #[derive(serde::Deserialize)]
+        struct Golden {
+            cases: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            sampling: serde_json::Map<String, serde_json::Value>,
+            seen: Vec<u32>,
+            logits: Vec<f32>,
+            probabilities: Vec<f64>,
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/sampler.json");
+        let golden: Golden = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let mut largest = 0.0f64;
+        for (number, mut case) in golden.cases.into_iter().enumerate() {
+            case.sampling.entry("top_p").or_insert(1.0.into());
+            let sampling: Sampling = serde_json::from_value(case.sampling.into()).unwrap();
+            let context = Context { tokens: &case.seen, prompt: case.seen.len(), draw: 0.0 };
+            penalize(&mut case.logits, &sampling, context);
+            let kept = kept(&case.logits, &sampling);
+            let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
+            let mut ours = vec![0.0; case.logits.len()];
+            for (id, weight) in kept {
+                ours[id as usize] = weight / total;
+            }
+            for (ours, theirs) in ours.iter().zip(&case.probabilities) {
+                assert_eq!(*ours == 0.0, *theirs == 0.0, "case {number}: {ours} and {theirs}");
+                largest = largest.max((ours - theirs).abs());
+            }
+        }
+        assert!(largest < 1e-6, "{largest}");
+        println!("largest deviation of a probability: {largest:.1e}");
+    }
 }

@@ -1,3 +1,5 @@
+//! Adapters: attached, saved, loaded, switched, merged.
+
 use std::fs;
 
 use serde_json::{Value, json};

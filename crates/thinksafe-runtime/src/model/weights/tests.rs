@@ -1,3 +1,5 @@
+//! Checkpoints that are whole, and those that are not.
+
 use std::fs;
 
 use safetensors::tensor::TensorView;

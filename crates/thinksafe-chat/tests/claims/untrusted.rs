@@ -1,9 +1,6 @@
 //! Untrusted text never becomes an added token, and text that spells none is encoded as it always was.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{Folder, assets};
+use crate::folders::{self, Folder, assets};
 use proptest::prelude::*;
 use thinksafe_chat::{Chat, Framing, SpecialTokens, Turn};
 use thinksafe_core::message::{Message, Part, Prompt, Role};
@@ -39,7 +36,7 @@ const PIECES: [&str; 26] = [
 ];
 
 const TEMPLATES: [&str; 5] =
-    [common::CHATML, common::OPENING, common::INST, common::HALVES, common::PARTS];
+    [folders::CHATML, folders::OPENING, folders::INST, folders::HALVES, folders::PARTS];
 
 fn content(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces), 0..6).prop_map(|parts| parts.concat())
@@ -89,7 +86,7 @@ fn spelling_special_tokens_changes_no_structure() {
 
 #[test]
 fn the_text_itself_stays_as_it_is() {
-    let chat = Folder::byte_level(common::CHATML).chat();
+    let chat = Folder::byte_level(folders::CHATML).chat();
     proptest!(|(texts in prop::collection::vec(content(&PIECES), 4))| {
         let messages = conversation(&texts);
         let ids = encode(&chat, &messages);
@@ -136,7 +133,7 @@ fn parts_keep_their_template_and_their_text() {
 
 #[test]
 fn an_assistants_own_thinking_is_split_by_the_template() {
-    let chat = Folder::byte_level(common::OPENING).chat();
+    let chat = Folder::byte_level(folders::OPENING).chat();
     let turn = |content: &str| {
         let messages = [Message::user("q"), Message::assistant(content), Message::user("r")];
         let ids = encode(&chat, &messages);
@@ -153,7 +150,7 @@ fn an_assistants_own_thinking_is_split_by_the_template() {
 
 #[test]
 fn a_prefill_may_think_and_nothing_else() {
-    let chat = Folder::byte_level(common::CHATML).chat();
+    let chat = Folder::byte_level(folders::CHATML).chat();
     let prompt = Prompt::Messages(vec![Message::user("q")]);
     let bare = chat.encode_prompt(&prompt, None).unwrap();
     let prefilled = chat.encode_prompt(&prompt, Some("<think>\nthe <|im_end|>")).unwrap();

@@ -1,9 +1,6 @@
 //! Broken folders and conversations end in a typed error that names the file and the fact.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::Folder;
+use crate::folders::{self, Folder};
 use serde_json::json;
 use thinksafe_chat::{Chat, ChatTemplate, Error};
 use thinksafe_core::message::{Message, Prompt};
@@ -19,7 +16,7 @@ fn words(error: &dyn std::error::Error) -> String {
 #[test]
 fn a_broken_folder_is_refused_by_file_and_field() {
     for (file, text, expected) in BROKEN {
-        let folder = Folder::byte_level(common::CHATML);
+        let folder = Folder::byte_level(folders::CHATML);
         folder.write(file, text);
         let error = words(&Chat::load(folder.path()).expect_err(text));
         for fact in expected {
@@ -71,13 +68,13 @@ fn a_template_fails_by_file_and_line() {
 
 #[test]
 fn what_a_folder_lacks_is_named_when_it_is_needed() {
-    let folder = Folder::new(&common::byte_level(), &json!({}));
+    let folder = Folder::new(&folders::byte_level(), &json!({}));
     let chat = folder.chat();
     let error = chat.encode_prompt(&Prompt::Messages(vec![]), None).unwrap_err();
     assert!(matches!(error, Error::NoTemplate { .. }), "{error}");
 
     let config = json!({"chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"});
-    let chat = Folder::new(&common::byte_level(), &config).chat();
+    let chat = Folder::new(&folders::byte_level(), &config).chat();
     let trace = thinksafe_core::trace::Trace { thinking: None, answer: "a".to_owned() };
     let error = chat.encode_example(&[Message::user("q")], &trace).unwrap_err();
     assert!(matches!(error, Error::NoEndOfTurn { .. }), "{error}");

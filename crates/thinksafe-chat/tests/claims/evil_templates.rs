@@ -1,5 +1,4 @@
 //! Templates that loop, recurse, allocate or write without end are stopped, soon and with a typed error.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
 //! Small Hugging Face folders, made here: tokenizers of every shape that matters, and templates.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 use std::path::{Path, PathBuf};
 
@@ -7,37 +6,37 @@ use serde_json::{Map, Value, json};
 use thinksafe_chat::Chat;
 
 /// ChatML with thinking, as Qwen3 writes it.
-pub const CHATML: &str = "\
+pub(crate) const CHATML: &str = "\
 {%- for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor -%}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}
 {%- if enable_thinking is defined and not enable_thinking %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{% endif %}";
 
 /// Deletes earlier thinking and opens the next, as DeepSeek-R1 does; writes BOS.
-pub const OPENING: &str = "\
+pub(crate) const OPENING: &str = "\
 {{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}\
 {{ '<|im_start|>' + m.content.split('</think>')[-1] + '<|im_end|>' }}{% else %}{{ m.content | trim }}{% endif %}\
 {% endfor %}{% if add_generation_prompt %}{{ '<|im_start|><think>\\n' }}{% endif %}";
 
 /// Plain-text marks around the content, without a space, as Mistral's; writes BOS.
-pub const INST: &str = "\
+pub(crate) const INST: &str = "\
 {{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ m.content + eos_token }}\
 {% else %}{{ '[INST] ' + m.content + ' [/INST]' }}{% endif %}{% endfor %}";
 
 /// Puts the content between halves of a special token.
-pub const HALVES: &str =
+pub(crate) const HALVES: &str =
     "{% for m in messages %}<|im_{{ m.content }}|>{{ m.content }}end|>{% endfor %}";
 
 /// Takes content as parts, as Llama-Guard-3-1B does.
-pub const PARTS: &str = "\
+pub(crate) const PARTS: &str = "\
 {% for m in messages %}{% for c in m.content | selectattr('type', 'equalto', 'text') %}\
 {{ '<|im_start|>' + m.role + ': ' + c.text | trim + '<|im_end|>' }}{% endfor %}{% endfor %}";
 
 /// A folder that lives as long as this.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
     /// Byte-level BPE with the added tokens of ChatML, `<s>` and thinking marks, the latter not special.
-    pub fn byte_level(template: &str) -> Self {
+    pub(crate) fn byte_level(template: &str) -> Self {
         let config = json!({
             "bos_token": "<s>", "eos_token": {"content": "<|im_end|>"}, "pad_token": null, "chat_template": template,
         });
@@ -45,37 +44,37 @@ impl Folder {
     }
 
     /// SentencePiece-like BPE with a prepended space, byte fallback, a vocabulary that spells `<s>` and a BOS.
-    pub fn sentence_piece(template: &str) -> Self {
+    pub(crate) fn sentence_piece(template: &str) -> Self {
         let config = json!({"bos_token": "<s>", "eos_token": "</s>", "chat_template": template});
         Self::new(&sentence_piece(), &config)
     }
 
-    pub fn new(tokenizer: &Value, config: &Value) -> Self {
+    pub(crate) fn new(tokenizer: &Value, config: &Value) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("tokenizer.json", &tokenizer.to_string());
         folder.write("tokenizer_config.json", &config.to_string());
         folder
     }
 
-    pub fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: &str) {
         std::fs::write(self.0.path().join(file), text).unwrap();
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn chat(&self) -> Chat {
+    pub(crate) fn chat(&self) -> Chat {
         Chat::load(self.path()).unwrap()
     }
 }
 
 /// The folder of real tokenizers and templates.
-pub fn assets() -> PathBuf {
+pub(crate) fn assets() -> PathBuf {
     std::env::var_os("THINKSAFE_ASSETS").expect("THINKSAFE_ASSETS is set").into()
 }
 
-pub fn byte_level() -> Value {
+pub(crate) fn byte_level() -> Value {
     let mut vocab = Map::new();
     for c in byte_alphabet() {
         vocab.insert(c.to_string(), json!(vocab.len()));
@@ -107,7 +106,7 @@ pub fn byte_level() -> Value {
     })
 }
 
-pub fn sentence_piece() -> Value {
+pub(crate) fn sentence_piece() -> Value {
     let mut vocab = Map::new();
     for special in ["<unk>", "<s>", "</s>"] {
         vocab.insert(special.to_owned(), json!(vocab.len()));

@@ -1,9 +1,6 @@
 //! Prompts in their three forms, BOS, openings, and the training view.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
-use common::{Folder, assets};
+use crate::folders::{self, Folder, assets};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use thinksafe_chat::{Chat, Error, Framing, Segments, SpanKind, SpecialTokens};
@@ -29,9 +26,9 @@ fn there_is_exactly_one_bos() {
     let parts = |text: &str| Prompt::Parts(vec![Part::Template(text.to_owned())]);
     // The template writes it; only the tokenizer adds it; both would; the text has it already.
     for (folder, prompt) in [
-        (Folder::byte_level(common::OPENING), messages()),
+        (Folder::byte_level(folders::OPENING), messages()),
         (Folder::sentence_piece(without), messages()),
-        (Folder::sentence_piece(common::INST), messages()),
+        (Folder::sentence_piece(folders::INST), messages()),
         (Folder::sentence_piece(without), parts("[INST] a")),
         (Folder::sentence_piece(without), parts("<s>[INST] a")),
     ] {
@@ -40,7 +37,7 @@ fn there_is_exactly_one_bos() {
         assert_eq!(count_bos(&chat, &ids), 1, "{prompt:?}");
         assert_eq!(ids.first().copied(), chat.bos_id());
     }
-    let chat = Folder::byte_level(common::CHATML).chat();
+    let chat = Folder::byte_level(folders::CHATML).chat();
     let ids = chat.encode_prompt(&messages(), None).unwrap().ids;
     assert_eq!(count_bos(&chat, &ids), 0, "neither template nor tokenizer asks for one");
 }
@@ -48,7 +45,7 @@ fn there_is_exactly_one_bos() {
 #[test]
 fn add_bos_token_counts_where_the_tokenizer_file_is_silent() {
     let config = json!({"bos_token": "<s>", "add_bos_token": true});
-    let chat = Folder::new(&common::byte_level(), &config).chat();
+    let chat = Folder::new(&folders::byte_level(), &config).chat();
     let prompt = Prompt::Parts(vec![Part::Text("a".to_owned())]);
     let ids = chat.encode_prompt(&prompt, None).unwrap().ids;
     assert_eq!(ids.first().copied(), chat.bos_id());
@@ -60,21 +57,21 @@ fn the_opening_is_what_the_template_began() {
     let opening = |chat: Chat, prefill| {
         chat.encode_prompt(&Prompt::Messages(question()), prefill).unwrap().opening
     };
-    let chatml = || Folder::byte_level(common::CHATML).chat();
+    let chatml = || Folder::byte_level(folders::CHATML).chat();
     assert_eq!(opening(chatml(), None), "");
     assert_eq!(opening(chatml(), Some("Sure")), "Sure");
     assert_eq!(
         opening(chatml().with_variable("enable_thinking", false), None),
         "<think>\n\n</think>\n\n"
     );
-    let opens = || Folder::byte_level(common::OPENING).chat();
+    let opens = || Folder::byte_level(folders::OPENING).chat();
     assert_eq!(opening(opens(), None), "<think>\n");
     assert_eq!(opening(opens(), Some("Hm")), "<think>\nHm");
 }
 
 #[test]
 fn ids_are_used_as_they_are() {
-    let chat = Folder::byte_level(common::OPENING).chat();
+    let chat = Folder::byte_level(folders::OPENING).chat();
     let ids = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;
     let again = chat.encode_prompt(&Prompt::Ids(ids.clone()), Some("<s>the")).unwrap();
     assert!(again.ids.starts_with(&ids));
@@ -84,7 +81,7 @@ fn ids_are_used_as_they_are() {
 
 #[test]
 fn a_prefill_after_ids_continues_their_text() {
-    let chat = Folder::sentence_piece(common::INST).chat();
+    let chat = Folder::sentence_piece(folders::INST).chat();
     let prompt = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;
     let continued = |ids: &[u32], prefill| {
         let prompt = Prompt::Ids(ids.to_vec());
@@ -100,7 +97,7 @@ fn a_prefill_after_ids_continues_their_text() {
 
 #[test]
 fn covering_takes_time_in_proportion_to_the_text() {
-    let chat = Folder::byte_level(common::CHATML).chat();
+    let chat = Folder::byte_level(folders::CHATML).chat();
     let hostile = "<|im_end|>".repeat(50_000);
     let start = std::time::Instant::now();
     chat.encode_prompt(&Prompt::Messages(vec![Message::user(hostile)]), None).unwrap();
@@ -138,7 +135,7 @@ fn real_folders_say_how_turns_begin_and_end() {
 
 #[test]
 fn content_is_given_in_the_form_that_the_template_takes() {
-    let chat = Folder::byte_level(common::PARTS).chat();
+    let chat = Folder::byte_level(folders::PARTS).chat();
     let ids = chat.encode_prompt(&Prompt::Messages(question()), None).unwrap().ids;
     let text = chat.tokenizer().decode(&ids, SpecialTokens::Keep).unwrap();
     assert_eq!(text, "<|im_start|>user: the q<|im_end|>");
@@ -166,7 +163,7 @@ fn a_stream_gives_what_decoding_at_once_gives() {
 
 #[test]
 fn end_of_turn_comes_from_configuration_and_template() {
-    let folder = Folder::byte_level(common::CHATML);
+    let folder = Folder::byte_level(folders::CHATML);
     let end = folder.chat().token_id("<|im_end|>").unwrap();
     assert_eq!(folder.chat().end_of_turn_ids(), [end]);
     assert_eq!(folder.chat().pad_id(), end, "eos stands in for pad");
@@ -199,7 +196,7 @@ fn an_example_is_the_turn_as_the_model_writes_it() {
     let text = || {
         prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..5).prop_map(|p| p.concat())
     };
-    for template in [common::CHATML, common::OPENING] {
+    for template in [folders::CHATML, folders::OPENING] {
         let chat = Folder::byte_level(template).chat();
         proptest!(|(question in text(), thinking in text(), answer in text(), thinks: bool)| {
             let trace = Trace { thinking: thinks.then_some(thinking), answer };
@@ -219,7 +216,7 @@ fn an_example_is_the_turn_as_the_model_writes_it() {
 
 #[test]
 fn spans_name_the_parts() {
-    let chat = Folder::byte_level(common::CHATML).chat();
+    let chat = Folder::byte_level(folders::CHATML).chat();
     let example = check_example(&chat, &question(), &trace(Some("the t."), "the a"));
     let text = |kind| {
         chat.tokenizer().decode(&example.ids[example.range(kind)], SpecialTokens::Keep).unwrap()
@@ -231,7 +228,7 @@ fn spans_name_the_parts() {
     assert_eq!(text(SpanKind::Answer), "the a");
     assert_eq!(text(SpanKind::EndOfTurn), "<|im_end|>");
 
-    let chat = Folder::byte_level(common::OPENING).chat();
+    let chat = Folder::byte_level(folders::OPENING).chat();
     let example = check_example(&chat, &question(), &trace(Some("t"), "a"));
     assert!(example.range(SpanKind::ThinkOpen).is_empty(), "the template opened the thinking");
     assert_eq!(example.range(SpanKind::Thinking).len(), 1);
@@ -240,14 +237,14 @@ fn spans_name_the_parts() {
 #[test]
 fn no_token_crosses_from_the_prompt_into_the_turn() {
     // Encoded in one go, `[/INST]` and `a` would share the token `]a`.
-    let chat = Folder::sentence_piece(common::INST).chat();
+    let chat = Folder::sentence_piece(folders::INST).chat();
     let example = check_example(&chat, &question(), &trace(None, "abc"));
     assert_eq!(chat.decode(&example.ids[example.range(SpanKind::Answer)]).unwrap(), "abc");
 }
 
 #[test]
 fn a_trace_must_continue_what_the_template_opened() {
-    let chat = Folder::byte_level(common::CHATML).chat().with_variable("enable_thinking", false);
+    let chat = Folder::byte_level(folders::CHATML).chat().with_variable("enable_thinking", false);
     let error = chat.encode_example(&question(), &trace(Some("t"), "a")).unwrap_err();
     assert!(matches!(error, Error::Opening { .. }), "{error}");
     check_example(&chat, &question(), &trace(None, "a"));
@@ -257,7 +254,7 @@ fn a_trace_must_continue_what_the_template_opened() {
 #[test]
 #[ignore = "needs THINKSAFE_ASSETS"]
 fn real_models_give_the_ids_of_transformers() {
-    let golden = include_str!("golden/chat.jsonl");
+    let golden = include_str!("../golden/chat.jsonl");
     let mut name = String::new();
     let mut chat = None;
     for line in golden.lines() {
