@@ -10,3 +10,8 @@ pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use sets::EvaluationSet;
 pub use words::{drops, loss_curve, training_texts};
+
+/// The program of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
