@@ -92,11 +92,18 @@ fn multiply<W: Element, const M: usize, const P: usize>(tile: &Tile<'_, W>, row:
         std::array::from_fn(|p| &tile.weights.panel(tile.first + p)[..inputs]);
     let mut sums = [[[0f32; LANES]; P]; M];
     for k in 0..inputs {
+        let mut weights = [[0f32; LANES]; P];
         for p in 0..P {
-            let weights: [f32; LANES] = std::array::from_fn(|lane| panels[p][k][lane].to_f32());
-            for m in 0..M {
+            let lanes = &panels[p][k];
+            for lane in 0..LANES {
+                weights[p][lane] = lanes[lane].to_f32();
+            }
+        }
+        for m in 0..M {
+            let x = x[m][k];
+            for p in 0..P {
                 for lane in 0..LANES {
-                    sums[m][p][lane] = weights[lane].mul_add(x[m][k], sums[m][p][lane]);
+                    sums[m][p][lane] = weights[p][lane].mul_add(x, sums[m][p][lane]);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
@@ -12,6 +12,9 @@ use crate::level::Level;
 /// between two kernels of a step, so that an idle pool costs nothing and an oversubscribed one gives way.
 const SPINS: u32 = 2_000;
 const YIELDS: u32 = 50;
+
+/// Ranges a thread: a few, so that a thread that is late leaves work to the others.
+const RANGES: usize = 3;
 
 /// Threads that share the work of one kernel at a time, and the instruction level that they run.
 ///
@@ -25,24 +28,26 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Number of the current job; a change wakes the workers.
-    epoch: AtomicUsize,
-    /// Workers that have not finished the current job.
-    running: AtomicUsize,
+    /// Who may work on which job: the number of the job, whether it is open, and how many workers are at it.
+    gate: AtomicU64,
     stop: AtomicBool,
     job: Mutex<Option<Job>>,
     wake: Condvar,
 }
 
+/// The bit of the gate that says that a job may be joined; the workers at it are counted below, jobs above.
+const OPEN: u64 = 1 << 32;
+const NEXT: u64 = OPEN << 1;
+
 /// A borrowed closure whose lifetime [`Pool::split`] guards by waiting.
 #[derive(Debug, Clone, Copy)]
 struct Job {
-    call: fn(*const (), usize),
+    call: fn(*const ()),
     data: *const (),
 }
 
 #[expect(unsafe_code, reason = "a job points to a closure that is Sync and outlives it")]
-// SAFETY: `data` points to a closure that is `Sync`, and `split` does not return before every worker is done with it.
+// SAFETY: `data` points to a closure that is `Sync`, and `run` does not return before every worker is done with it.
 unsafe impl Send for Job {}
 
 impl Pool {
@@ -59,9 +64,9 @@ impl Pool {
         assert!(Level::available().contains(&level), "{level:?} is a level of this machine");
         let shared = Arc::new(Shared::default());
         let workers = (1..threads.max(1))
-            .map(|index| {
+            .map(|_| {
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || shared.work(index))
+                std::thread::spawn(move || shared.work())
             })
             .collect();
         Self { shared, workers, level }
@@ -77,23 +82,32 @@ impl Pool {
         self.level
     }
 
-    /// Splits `0..items` into one contiguous range a thread and runs `work` on each.
+    /// Cuts `0..items` into contiguous ranges and runs `work` on each of them once.
+    ///
+    /// Threads take ranges as they come, and the caller waits for no thread that has not begun: where the machine is
+    /// busy with other things, the caller does the work alone.
     ///
     /// # Panics
     /// If `work` panics on the caller's thread. A panic on another thread ends the process, since the results that
     /// it owed cannot be had.
     pub fn split(&self, items: usize, work: &(impl Fn(Range<usize>) + Sync)) {
-        let threads = self.threads().min(items.max(1));
-        let share = |index: usize| {
-            let (start, end) = (items * index / threads, items * (index + 1) / threads);
-            if index < threads && start < end {
-                work(start..end);
+        let ranges = (self.threads() * RANGES).min(items);
+        if self.workers.is_empty() || ranges <= 1 {
+            if items > 0 {
+                work(0..items);
             }
-        };
-        if threads == 1 {
-            return share(0);
+            return;
         }
-        self.run(&share);
+        let next = AtomicUsize::new(0);
+        self.run(&|| {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= ranges {
+                    return;
+                }
+                work(items * index / ranges..items * (index + 1) / ranges);
+            }
+        });
     }
 
     /// Cuts `data` into chunks of `length` and runs `work` on each, with its index, on all threads.
@@ -116,67 +130,98 @@ impl Pool {
         });
     }
 
-    fn run<F: Fn(usize) + Sync>(&self, work: &F) {
+    /// Runs `work` on the caller's thread and on every worker that comes in time.
+    fn run<F: Fn() + Sync>(&self, work: &F) {
         #[expect(unsafe_code, reason = "the pointer is to the closure that `run` borrows")]
-        fn call<F: Fn(usize) + Sync>(data: *const (), index: usize) {
-            // SAFETY: `run` stores a pointer to its `F` and waits until no worker uses it.
-            unsafe { (*data.cast::<F>())(index) }
+        fn call<F: Fn() + Sync>(data: *const ()) {
+            // SAFETY: `run` stores a pointer to its `F`, and closes the gate and waits until no worker uses it.
+            unsafe { (*data.cast::<F>())() }
         }
         let shared = &*self.shared;
-        shared.running.store(self.workers.len(), Ordering::Relaxed);
         {
             let mut job = shared.job.lock().expect("no holder of the job lock panics");
             *job = Some(Job { call: call::<F>, data: std::ptr::from_ref(work).cast() });
-            shared.epoch.fetch_add(1, Ordering::Release);
+            let number = shared.gate.load(Ordering::Relaxed) & !(NEXT - 1);
+            shared.gate.store(number.wrapping_add(NEXT) | OPEN, Ordering::Release);
         }
         shared.wake.notify_all();
         let finished = Finished(shared);
-        work(0);
+        work();
         drop(finished);
     }
 }
 
-/// Waits for the workers even if the caller's share panics: they still borrow its closure.
+/// Closes the gate and waits for the workers inside, also if the caller's share panics: they borrow its closure.
 struct Finished<'a>(&'a Shared);
 
 impl Drop for Finished<'_> {
     fn drop(&mut self) {
-        wait(|| self.0.running.load(Ordering::Acquire) == 0);
+        let gate = &self.0.gate;
+        gate.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut polls = 0u32;
+        while gate.load(Ordering::Acquire) & (OPEN - 1) != 0 {
+            polls = polls.saturating_add(1);
+            if polls < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
     }
 }
 
 impl Shared {
-    fn work(&self, index: usize) {
-        let mut seen = 0;
-        loop {
-            let job = self.next_job(seen);
-            seen = seen.wrapping_add(1);
-            if self.stop.load(Ordering::Acquire) {
-                return;
-            }
+    fn work(&self) {
+        let mut last = 0;
+        while let Some(number) = self.join(last) {
+            last = number;
+            let job = *self.job.lock().expect("no holder of the job lock panics");
             if let Some(job) = job {
                 let guard = AbortOnPanic;
-                (job.call)(job.data, index);
+                (job.call)(job.data);
                 std::mem::forget(guard);
             }
-            self.running.fetch_sub(1, Ordering::Release);
+            self.gate.fetch_sub(1, Ordering::Release);
         }
     }
 
-    /// Waits for a job after number `seen`: spinning, then yielding, then asleep.
-    fn next_job(&self, seen: usize) -> Option<Job> {
-        for poll in 0..SPINS + YIELDS {
-            if self.epoch.load(Ordering::Acquire) != seen {
-                break;
+    /// Waits for an open job other than number `last` and joins it: spinning, then yielding, then asleep. `None` when
+    /// the pool ends.
+    fn join(&self, last: u64) -> Option<u64> {
+        let mut polls = 0u32;
+        loop {
+            if self.stop.load(Ordering::Acquire) {
+                return None;
             }
-            if poll < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            let gate = self.gate.load(Ordering::Acquire);
+            if is_open(gate, last) {
+                let joined =
+                    self.gate.compare_exchange(gate, gate + 1, Ordering::AcqRel, Ordering::Relaxed);
+                if joined.is_ok() {
+                    return Some(gate & !(NEXT - 1));
+                }
+                continue;
+            }
+            polls += 1;
+            if polls < SPINS {
+                std::hint::spin_loop();
+            } else if polls < SPINS + YIELDS {
+                std::thread::yield_now();
+            } else {
+                self.sleep(last);
+                polls = 0;
+            }
         }
+    }
+
+    fn sleep(&self, last: u64) {
         let mut job = self.job.lock().expect("no holder of the job lock panics");
-        while self.epoch.load(Ordering::Acquire) == seen {
+        while !self.stop.load(Ordering::Acquire)
+            && !is_open(self.gate.load(Ordering::Acquire), last)
+        {
             job = self.wake.wait(job).expect("no holder of the job lock panics");
         }
-        *job
     }
+}
+
+fn is_open(gate: u64, last: u64) -> bool {
+    gate & OPEN != 0 && gate & !(NEXT - 1) != last
 }
 
 struct AbortOnPanic;
@@ -187,20 +232,12 @@ impl Drop for AbortOnPanic {
     }
 }
 
-fn wait(done: impl Fn() -> bool) {
-    let mut polls = 0u32;
-    while !done() {
-        polls += 1;
-        if polls < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
-    }
-}
-
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
         {
+            // Held while `stop` is set, so that no worker misses it on its way to sleep.
             let _job = self.shared.job.lock();
-            self.shared.epoch.fetch_add(1, Ordering::Release);
+            self.shared.stop.store(true, Ordering::Release);
         }
         self.shared.wake.notify_all();
         for worker in self.workers.drain(..) {
