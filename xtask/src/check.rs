@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::cargo::Cargo;
 use crate::error::Error;
 use crate::libtorch::{self, Request};
-use crate::{layering, outside, startup, tidy};
+use crate::{demo, layering, outside, startup, tidy};
 
 /// A check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Clippy,
     /// The tests of all other packages.
     Test,
+    /// The whole pipeline on the miniature, in its short form.
+    Demo,
     /// Binaries start with no LD_LIBRARY_PATH.
     Start,
     /// Programs outside the workspace build.
@@ -44,6 +46,7 @@ impl Step {
             }
             Self::Clippy => "clippy: lints of all targets",
             Self::Test => "test: the crates on libtorch, and the claims that span crates",
+            Self::Demo => "demo: the whole pipeline on the miniature, in its short form",
             Self::Start => "start: binaries start without LD_LIBRARY_PATH",
             Self::Outside => "outside: programs of others build",
             Self::Doc => "doc: documentation",
@@ -68,6 +71,7 @@ impl Step {
                 let done = layering::torch_free().flat_map(|name| ["--exclude", name]);
                 cargo().args(["test", "--workspace"]).args(done).run()
             }
+            Self::Demo => demo::check(root),
             Self::Start => startup::check(root),
             Self::Outside => outside::check(root, libtorch),
             Self::Doc => {

@@ -10,6 +10,7 @@
 
 mod cargo;
 mod check;
+mod demo;
 mod error;
 mod interop;
 mod layering;
