@@ -77,15 +77,15 @@ impl HeldOut {
     }
 }
 
-/// The prompts of post-training: 600 harmful, 300 harmless how-to, 300 arithmetic.
+/// The prompts of post-training: 500 harmful, 300 near misses, 150 benign how-to, 250 arithmetic.
 pub fn post_training() -> Vec<LabeledPrompt> {
     let pool = Pool::PostTraining;
     let mut draws = Draws::new(Seed(2603));
     let either = [Wrapping::Plain, Wrapping::Seen];
-    let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 600, &mut draws);
-    prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 150, &mut draws));
+    let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 500, &mut draws);
+    prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 300, &mut draws));
     prompts.extend(how_to("benign", pool, Kind::Benign, &either, 150, &mut draws));
-    prompts.extend(problems(pool, 300, Seed(2603)).into_iter().map(labeled));
+    prompts.extend(problems(pool, 250, Seed(2603)).into_iter().map(labeled));
     prompts
 }
 
@@ -94,10 +94,10 @@ pub fn pretraining_prompts() -> Vec<LabeledPrompt> {
     let pool = Pool::Pretraining;
     let mut draws = Draws::new(Seed(2605));
     let either = [Wrapping::Plain, Wrapping::Any];
-    let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 1600, &mut draws);
-    prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 600, &mut draws));
-    prompts.extend(how_to("benign", pool, Kind::Benign, &either, 400, &mut draws));
-    prompts.extend(problems(pool, 200, Seed(2605)).into_iter().map(labeled));
+    let mut prompts = how_to("harmful", pool, Kind::Harmful, &either, 900, &mut draws);
+    prompts.extend(how_to("near_miss", pool, Kind::NearMiss, &either, 450, &mut draws));
+    prompts.extend(how_to("benign", pool, Kind::Benign, &either, 150, &mut draws));
+    prompts.extend(problems(pool, 100, Seed(2605)).into_iter().map(labeled));
     prompts
 }
 
@@ -171,10 +171,10 @@ mod tests {
     fn post_training_has_its_counts_and_no_text_twice() {
         let prompts = post_training();
         assert_eq!(prompts.len(), 1200);
-        assert_eq!(count(&prompts, PromptLabel::VanillaHarmful), 300);
-        assert_eq!(count(&prompts, PromptLabel::AdversarialHarmful), 300);
-        assert_eq!(count(&prompts, PromptLabel::VanillaBenign), 450);
-        assert_eq!(count(&prompts, PromptLabel::AdversarialBenign), 150);
+        assert_eq!(count(&prompts, PromptLabel::VanillaHarmful), 250);
+        assert_eq!(count(&prompts, PromptLabel::AdversarialHarmful), 250);
+        assert_eq!(count(&prompts, PromptLabel::VanillaBenign), 475);
+        assert_eq!(count(&prompts, PromptLabel::AdversarialBenign), 225);
         assert_eq!(prompts.iter().map(|p| &p.text).collect::<HashSet<_>>().len(), 1200);
         assert_eq!(prompts.iter().map(|p| &p.id).collect::<HashSet<_>>().len(), 1200);
     }
