@@ -78,7 +78,8 @@ fn locate(
     if request.force || home.current() != Some(build) {
         provision::provision(home, build, python, request.force)?;
     }
-    Ok(Libtorch::Provisioned { dir: home.dir(build), build })
+    // By the name that plain cargo commands use: another would be another libtorch to cargo, and everything built again.
+    Ok(Libtorch::Provisioned { dir: home.link(), build })
 }
 
 impl Libtorch {
