@@ -27,7 +27,7 @@ use thinksafe_runtime::{
 };
 use thinksafe_sft::{
     AdamWConfig, BatchSize, Checkpointing, Decay, Duration, Encoding, Example, Order, Schedule,
-    SftConfig, Trainable, Trainer, TrainingText, Warmup, encode, fit,
+    SftConfig, Supervise, Trainable, Trainer, TrainingText, Warmup, encode, fit,
 };
 use thinksafe_steering::SteeringPlan;
 
@@ -37,7 +37,7 @@ struct Options {
     #[arg(long)]
     out: PathBuf,
     /// Optimizer steps of the reasoner.
-    #[arg(long, default_value_t = 1800)]
+    #[arg(long, default_value_t = 1700)]
     steps: u64,
     /// Optimizer steps of the guard.
     #[arg(long, default_value_t = 1200)]
@@ -80,14 +80,16 @@ fn write_files(dir: &Path, files: Vec<thinksafe_mini::File>) -> Result<()> {
     Ok(())
 }
 
-/// The world's text, of which the turns are learnt.
+/// The world's text; prompts count a little, so that the model learns which words go together.
 fn reasoner_examples(chat: &Chat, seed: Seed, n: u64) -> Result<Vec<Example>> {
     let text = Pretraining::new(seed.purpose("text"));
     let texts = (0..n).map(|index| {
         let sample = text.sample(index);
         TrainingText::new(index.to_string(), &sample.prompt, sample.trace())
     });
-    Ok(encode(&texts.collect::<Vec<_>>(), chat, &Encoding::default())?.examples)
+    let supervise = Supervise::Weighted { prompt: 0.05, thinking: 1.0, answer: 1.0 };
+    let encoding = Encoding { supervise, ..Encoding::default() };
+    Ok(encode(&texts.collect::<Vec<_>>(), chat, &encoding)?.examples)
 }
 
 /// An exchange in the guard's own layout, with its verdict.
