@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let (run, seed) = (RunDir::new(&options.out), Seed(options.seed));
     let mut inputs = options.inputs.load(&run.root().join("miniature"))?;
-    let limit = if options.quick { 40 } else { usize::MAX };
+    let limit = if options.quick { 100 } else { usize::MAX };
     if options.quick {
         inputs.prompts = inputs.prompts.sample_per_label(60, seed);
     }
