@@ -190,7 +190,8 @@ pub enum RequestError {
         /// Which setting and why.
         reason: String,
     },
-    /// Prompt and allowance do not fit the model's context.
+    /// The prompt leaves no room in the model's context. An allowance that reaches beyond the context is no error: the
+    /// text then ends with [`Finish::Length`] where the context is full.
     #[error("the prompt has {tokens} tokens, the model's context holds {limit}")]
     PromptTooLong {
         /// Tokens of the prompt.
