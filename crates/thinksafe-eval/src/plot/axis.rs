@@ -2,6 +2,9 @@
 
 use super::svg::{Anchor, Svg};
 
+/// The largest magnitude on an axis: the differences of two of them are still finite.
+const FARTHEST: f64 = 1e300;
+
 /// A linear map from data to drawing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scale {
@@ -12,9 +15,12 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// Maps `low` to `from` and `high` to `to`; an empty or backward range is widened.
+    /// Maps `low` to `from` and `high` to `to`. A range that is backward, or too narrow for its ticks to differ, is
+    /// widened; one that reaches beyond [`FARTHEST`] is cut there, and what lies outside is drawn at the edge.
     pub(super) fn new(low: f64, high: f64, from: f64, to: f64) -> Self {
-        let high = if high > low { high } else { low + 1.0 };
+        let [low, high] = [low, high].map(|end| end.clamp(-FARTHEST, FARTHEST));
+        let narrowest = (low.abs() * 1e-12).max(1e-290);
+        let high = if high - low > narrowest { high } else { low + (low.abs() * 1e-3).max(1.0) };
         Self { low, high, from, to }
     }
 
@@ -72,7 +78,7 @@ pub(super) fn draw(svg: &mut Svg, frame: Frame, x: (&Scale, &str), y: (&Scale, &
     for tick in y_ticks {
         let at = y.0.at(tick);
         svg.line("grid", (frame.left, at), (frame.right, at));
-        let label = format!("{tick:.y_decimals$}");
+        let label = tick_label(tick, y_decimals);
         svg.text("tick", (frame.left - 6.0, at + 4.0), Anchor::End, &label);
     }
     let x_ticks = x.0.ticks(5.0);
@@ -80,13 +86,18 @@ pub(super) fn draw(svg: &mut Svg, frame: Frame, x: (&Scale, &str), y: (&Scale, &
     for tick in x_ticks {
         let at = x.0.at(tick);
         svg.line("grid", (at, frame.top), (at, frame.bottom));
-        let label = format!("{tick:.x_decimals$}");
+        let label = tick_label(tick, x_decimals);
         svg.text("tick", (at, frame.bottom + 16.0), Anchor::Middle, &label);
     }
     svg.line("axis", (frame.left, frame.bottom), (frame.right, frame.bottom));
     let middle = f64::midpoint(frame.left, frame.right);
     svg.text("title", (middle, frame.bottom + 36.0), Anchor::Middle, x.1);
     svg.upward_text("title", (13.0, f64::midpoint(frame.top, frame.bottom)), y.1);
+}
+
+fn tick_label(tick: f64, decimals: usize) -> String {
+    let beyond_digits = tick.abs() >= 1e9 || (tick != 0.0 && tick.abs() < 1e-6);
+    if beyond_digits { format!("{tick:.1e}") } else { format!("{tick:.decimals$}") }
 }
 
 /// How many decimals tell these ticks apart.

@@ -27,13 +27,15 @@ pub(crate) fn curve(points: &[(f64, f64)], x_title: &str, y_title: &str) -> Stri
 /// The mean of each point and those around it, a fortieth of all to either side.
 fn moving_average(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let reach = points.len() / 40;
+    // Sums of shares, so that no sum of finite values overflows.
+    let count = points.len().max(1) as f64;
     let mut sums = vec![0.0];
     for (i, (_, y)) in points.iter().enumerate() {
-        sums.push(sums[i] + y);
+        sums.push(sums[i] + y / count);
     }
     let mean = |i: usize| {
         let (from, to) = (i.saturating_sub(reach), (i + reach + 1).min(points.len()));
-        (sums[to] - sums[from]) / (to - from) as f64
+        (sums[to] - sums[from]) * (count / (to - from) as f64)
     };
     points.iter().enumerate().map(|(i, (x, _))| (*x, mean(i))).collect()
 }

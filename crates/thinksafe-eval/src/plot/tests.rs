@@ -67,6 +67,24 @@ fn a_bar_is_as_long_as_its_rate() {
     assert!(svg.contains("<rect class=\"s0\" x=\"10\" y=\"21\" width=\"199\""), "{svg}");
 }
 
+#[test]
+fn extreme_ranges_have_few_ticks() {
+    for ends in [
+        [f64::MIN, f64::MAX],
+        [-1.0, f64::MAX],
+        [0.0, 5e-324],
+        [1e300, 1e300],
+        [1e17, 1e17 + 16.0],
+        [f64::MAX, f64::MIN],
+    ] {
+        let ticks = axis::Scale::new(ends[0], ends[1], 0.0, 1.0).ticks(5.0);
+        assert!(ticks.len() <= 7 && ticks.iter().all(|t| t.is_finite()), "{ends:?}: {ticks:?}");
+        let points: Vec<_> = ends.iter().enumerate().map(|(i, y)| (i as f64, *y)).collect();
+        check(&curve(&points, "x", "y"));
+        check(&histogram(&[Series { name: "n".to_owned(), values: ends.to_vec() }], "x", "y"));
+    }
+}
+
 proptest! {
     #[test]
     fn no_data_breaks_a_plot(
