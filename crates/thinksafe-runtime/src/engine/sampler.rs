@@ -1,29 +1,58 @@
 //! From a row of logits to a token.
 
-use thinksafe_core::generate::{Logprobs, TokenLogprobs};
 use thinksafe_core::sampling::Sampling;
+use thinksafe_kernels::Pool;
 
-/// What a choice depends on beside the logits and the settings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Context<'a> {
-    /// Prompt and output so far.
-    pub(crate) tokens: &'a [u32],
-    /// How many of them are the prompt.
-    pub(crate) prompt: usize,
-    /// The uniform draw in [0, 1) for this position.
-    pub(crate) draw: f64,
+use crate::engine::draw::{Asked, Draw, Drawn, DrawnLogprobs};
+
+/// Draws a token from a row of logits, for engines of one's own; [`LocalGenerator`](crate::LocalGenerator) draws so.
+///
+/// Penalties, temperature, top-k, top-p and min-p apply in that order, as in `transformers`; the token is where the
+/// cumulative distribution, most likely token first, exceeds the uniform draw. Ties are ordered by id, so that the
+/// choice is a function of the arguments.
+///
+/// # Panics
+/// If a token that a penalty or a log-probability is asked for is not below the number of logits.
+///
+/// ```
+/// use thinksafe_core::sampling::Sampling;
+/// use thinksafe_runtime::{Draw, Drawn, draw_token};
+///
+/// let sampling = Sampling { temperature: 1.0, top_p: 0.9, ..Sampling::default() };
+/// let draw =
+///     Draw { sampling: &sampling, tokens: &[], prompt: 0, uniform: 0.7, logprobs: None };
+/// // Probabilities 0.5, 0.1, 0.3, 0.1: the draw falls on the second most likely token.
+/// let logits = [0.5f32, 0.1, 0.3, 0.1].map(f32::ln);
+/// assert_eq!(draw_token(&logits, &draw), Drawn::Token { id: 2, logprobs: None });
+/// ```
+pub fn draw_token(logits: &[f32], draw: &Draw<'_>) -> Drawn {
+    if logits.iter().any(|logit| !logit.is_finite()) {
+        return Drawn::NotFinite;
+    }
+    let id = choose(&mut logits.to_vec(), draw);
+    let logprobs = draw.logprobs.map(|asked| logprobs(logits, asked, id));
+    Drawn::Token { id, logprobs }
 }
 
-/// Chooses the next token: penalties, temperature, top-k, top-p, min-p in that order, then the inverse of the
-/// cumulative distribution at the draw. Ties are ordered by id, so the choice is a function of its arguments.
-pub(crate) fn choose(logits: &mut [f32], sampling: &Sampling, context: Context<'_>) -> u32 {
-    penalize(logits, sampling, context);
-    if sampling.is_greedy() {
+/// Draws from each row of logits, the rows on all threads.
+pub(crate) fn draw_rows(pool: &Pool, logits: &[f32], draws: &[Draw<'_>]) -> Vec<Drawn> {
+    let width = logits.len() / draws.len().max(1);
+    let mut drawn = vec![Drawn::NotFinite; draws.len()];
+    pool.for_each_chunk(&mut drawn, 1, &|row, drawn| {
+        drawn[0] = draw_token(&logits[row * width..][..width], &draws[row]);
+    });
+    drawn
+}
+
+/// The choice from finite logits, to which the penalties are applied in place.
+fn choose(logits: &mut [f32], draw: &Draw<'_>) -> u32 {
+    penalize(logits, draw);
+    if draw.sampling.is_greedy() {
         return most_likely(logits);
     }
-    let kept = kept(logits, sampling);
+    let kept = kept(logits, draw.sampling);
     let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
-    let mut left = context.draw * total;
+    let mut left = draw.uniform * total;
     for (id, weight) in &kept {
         left -= weight;
         if left < 0.0 {
@@ -45,7 +74,8 @@ fn most_likely(logits: &[f32]) -> u32 {
     best as u32
 }
 
-fn penalize(logits: &mut [f32], sampling: &Sampling, context: Context<'_>) {
+fn penalize(logits: &mut [f32], draw: &Draw<'_>) {
+    let sampling = draw.sampling;
     let unique = |tokens: &[u32]| {
         let mut tokens = tokens.to_vec();
         tokens.sort_unstable();
@@ -54,13 +84,13 @@ fn penalize(logits: &mut [f32], sampling: &Sampling, context: Context<'_>) {
     };
     let repetition = sampling.repetition_penalty as f32;
     if sampling.repetition_penalty != 1.0 {
-        for id in unique(context.tokens) {
+        for id in unique(draw.tokens) {
             let logit = &mut logits[id as usize];
             *logit = if *logit > 0.0 { *logit / repetition } else { *logit * repetition };
         }
     }
     if sampling.presence_penalty != 0.0 {
-        for id in unique(&context.tokens[context.prompt..]) {
+        for id in unique(&draw.tokens[draw.prompt..]) {
             logits[id as usize] -= sampling.presence_penalty as f32;
         }
     }
@@ -127,23 +157,17 @@ fn nucleus(logits: &[f32], mass: f64, weight: &dyn Fn(f32) -> f64) -> Vec<(u32, 
 }
 
 /// The log-probabilities asked for, of the model's own distribution; `logits` are as the model gave them.
-pub(crate) fn logprobs(
-    logits: &[f32],
-    asked: &Logprobs,
-    of: &[u32],
-    chosen: u32,
-    text: impl Fn(u32) -> String,
-) -> TokenLogprobs {
+fn logprobs(logits: &[f32], asked: Asked<'_>, chosen: u32) -> DrawnLogprobs {
     let most = f64::from(logits.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b)));
     let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - most).exp()).sum();
     let logprob = |id: u32| f64::from(logits[id as usize]) - most - sum.ln();
-    let count = (asked.top as usize).min(logits.len());
+    let count = asked.top.min(logits.len());
     let mut top = if count > 0 { top(logits, count) } else { Vec::new() };
     top.truncate(count);
-    TokenLogprobs {
+    DrawnLogprobs {
         chosen: logprob(chosen),
-        top: top.into_iter().map(|(id, _)| (id, text(id), logprob(id))).collect(),
-        of: of.iter().map(|id| logprob(*id)).collect(),
+        top: top.into_iter().map(|(id, _)| (id, logprob(id))).collect(),
+        of: asked.of.iter().map(|id| logprob(*id)).collect(),
     }
 }
 
@@ -155,8 +179,14 @@ mod tests {
         Sampling { temperature: 1.0, top_p: 1.0, ..Sampling::default() }
     }
 
-    fn draw(logits: &[f32], sampling: &Sampling, draw: f64) -> u32 {
-        choose(&mut logits.to_vec(), sampling, Context { tokens: &[], prompt: 0, draw })
+    fn from<'a>(sampling: &'a Sampling, tokens: &'a [u32], prompt: usize) -> Draw<'a> {
+        Draw { sampling, tokens, prompt, uniform: 0.0, logprobs: None }
+    }
+
+    fn draw(logits: &[f32], sampling: &Sampling, uniform: f64) -> u32 {
+        let draw = Draw { uniform, ..from(sampling, &[], 0) };
+        let Drawn::Token { id, .. } = draw_token(logits, &draw) else { panic!("not finite") };
+        id
     }
 
     /// The logits of the probabilities 0.5, 0.1, 0.3, 0.1.
@@ -219,10 +249,9 @@ mod tests {
 
     #[test]
     fn penalties_touch_seen_tokens_once() {
-        let context = Context { tokens: &[0, 0, 1, 2, 2], prompt: 3, draw: 0.0 };
         let both = Sampling { repetition_penalty: 2.0, presence_penalty: 0.5, ..sampling() };
         let mut logits = [1.0, -1.0, 4.0, 3.0];
-        penalize(&mut logits, &both, context);
+        penalize(&mut logits, &from(&both, &[0, 0, 1, 2, 2], 3));
         assert_eq!(logits, [0.5, -2.0, 1.5, 3.0]);
     }
 
@@ -233,12 +262,11 @@ mod tests {
 
     #[test]
     fn log_probabilities_are_of_the_whole_distribution() {
-        let asked = Logprobs { top: 2, of: Vec::new() };
-        let found = logprobs(&four(), &asked, &[3], 1, |id| id.to_string());
+        let found = logprobs(&four(), Asked { top: 2, of: &[3] }, 1);
         assert!((found.chosen - 0.1f64.ln()).abs() < 1e-6);
         assert!((found.of[0] - 0.1f64.ln()).abs() < 1e-6);
         assert_eq!(found.top.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [0, 2]);
-        assert!((found.top[1].2 - 0.3f64.ln()).abs() < 1e-6);
+        assert!((found.top[1].1 - 0.3f64.ln()).abs() < 1e-6);
     }
 
     /// What `transformers` keeps, and with which probabilities: tests/parity/gen/sampler.py.
@@ -261,8 +289,7 @@ mod tests {
         for (number, mut case) in golden.cases.into_iter().enumerate() {
             case.sampling.entry("top_p").or_insert(1.0.into());
             let sampling: Sampling = serde_json::from_value(case.sampling.into()).unwrap();
-            let context = Context { tokens: &case.seen, prompt: case.seen.len(), draw: 0.0 };
-            penalize(&mut case.logits, &sampling, context);
+            penalize(&mut case.logits, &from(&sampling, &case.seen, case.seen.len()));
             let kept = kept(&case.logits, &sampling);
             let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
             let mut ours = vec![0.0; case.logits.len()];
