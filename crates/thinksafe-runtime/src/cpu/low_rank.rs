@@ -1,14 +1,14 @@
 //! Low-rank deltas: what an adapter adds to projections of the same input.
 
-use thinksafe_kernels::{PackedMatrix, Pool, matmul};
+use thinksafe_kernels::{Arithmetic, PackedMatrix, Pool, matmul};
 
 /// The adapter of a projection, in f32: `out += (x · aᵀ) · bᵀ`, the scaling folded into `b`.
 #[derive(Debug)]
 pub(crate) struct LowRank {
     /// Of all adapted projections, one below the other: `[sum of ranks, in]`.
-    a: PackedMatrix<f32>,
+    a: PackedMatrix,
     /// For each: where its outputs begin, and its `[out, rank]`.
-    b: Vec<(usize, PackedMatrix<f32>)>,
+    b: Vec<(usize, PackedMatrix)>,
 }
 
 impl LowRank {
@@ -28,7 +28,7 @@ impl LowRank {
     pub(crate) fn add_to(&self, pool: &Pool, x: &[f32], rows: usize, out: &mut [f32]) {
         let ranks = self.a.outputs();
         let mut reduced = vec![0f32; rows * ranks];
-        matmul(pool, &self.a, x, rows, &mut reduced);
+        matmul(pool, &self.a, (x, rows), Arithmetic::F32, &mut reduced);
         let width = out.len() / rows;
         let mut from = 0;
         for (at, b) in &self.b {
@@ -36,7 +36,7 @@ impl LowRank {
             let part: Vec<f32> =
                 reduced.chunks_exact(ranks).flat_map(|r| &r[from..from + rank]).copied().collect();
             let mut delta = vec![0f32; rows * b.outputs()];
-            matmul(pool, b, &part, rows, &mut delta);
+            matmul(pool, b, (&part, rows), Arithmetic::F32, &mut delta);
             for (out, delta) in out.chunks_exact_mut(width).zip(delta.chunks_exact(b.outputs())) {
                 for (out, delta) in out[*at..].iter_mut().zip(delta) {
                     *out += delta;

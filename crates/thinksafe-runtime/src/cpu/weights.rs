@@ -2,55 +2,40 @@
 
 use std::collections::HashMap;
 
-use half::bf16;
-use tch::Tensor;
-use thinksafe_kernels::{Element, PackedMatrix};
+use thinksafe_kernels::{Arithmetic, PackedMatrix};
 
-use crate::cpu::decoder::{CpuDecoder, Vocabulary};
+use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
 use crate::cpu::low_rank::LowRank;
 use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
 
-/// A storage format of weights.
-pub(crate) trait Stored: Element {
-    /// A weight's values, row by row, in this format.
-    fn values(weight: &Weight) -> Vec<Self> {
-        weight.values(0..weight.len())
-    }
-}
-
-impl Stored for f32 {}
-
-impl Stored for bf16 {}
-
 /// A model's weights by name, and what of the adapter is switched on.
 struct Tensors<'a> {
     base: HashMap<String, &'a Weight>,
-    adapter: HashMap<String, Tensor>,
+    adapter: HashMap<String, tch::Tensor>,
     scaling: f64,
 }
 
-impl<W: Stored> CpuDecoder<W> {
+impl CpuDecoder {
     /// Packs the model's weights, and its adapter if that is switched on.
-    pub(crate) fn new(model: &CausalLm) -> Self {
+    pub(crate) fn new(model: &CausalLm, arithmetic: Arithmetic) -> Self {
         let config = model.config();
         let tensors = Tensors::of(model);
-        let [vocab, hidden] = [config.vocab_size, config.hidden_size].map(|n| n as usize);
-        let embedding = tensors.matrix::<W>("model.embed_tokens.weight");
-        let vocabulary = if config.tie_word_embeddings {
-            Vocabulary { head: PackedMatrix::new(&embedding, vocab, hidden), embedding: None }
+        let embedding = tensors.packed(&["model.embed_tokens.weight".to_owned()]);
+        let (head, embedding) = if config.tie_word_embeddings {
+            (embedding, None)
         } else {
-            let head = tensors.matrix::<W>("lm_head.weight");
-            let head = PackedMatrix::new(&head, vocab, hidden);
-            Vocabulary { head, embedding: Some(embedding) }
+            (tensors.packed(&["lm_head.weight".to_owned()]), Some(embedding))
         };
         Self {
-            vocabulary,
+            head,
+            embedding,
             layers: (0..config.layers).map(|i| tensors.layer(config, i)).collect(),
-            norm: tensors.matrix("model.norm.weight"),
+            norm: tensors.vector("model.norm.weight"),
             heads: heads(config),
+            arithmetic,
             frequencies: config.rope.inverse_frequencies(config.head_dim),
             scratch: Scratch::default(),
             angles: Angles::default(),
@@ -77,15 +62,36 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    fn matrix<W: Stored>(&self, name: &str) -> Vec<W> {
-        W::values(self.base[name])
+    fn vector(&self, name: &str) -> Vec<f32> {
+        let weight = self.base[name];
+        weight.values(0..weight.len())
     }
 
     fn optional(&self, name: &str) -> Option<Vec<f32>> {
-        self.base.get(name).map(|weight| f32::values(weight))
+        self.base.get(name).map(|weight| weight.values(0..weight.len()))
     }
 
-    fn layer<W: Stored>(&self, config: &ModelConfig, index: usize) -> Layer<W> {
+    /// Matrices of the same input, one below the other.
+    fn packed(&self, names: &[String]) -> PackedMatrix {
+        let matrices: Vec<&Weight> = names.iter().map(|name| self.base[name]).collect();
+        let [outputs, inputs] = matrices.iter().fold([0, 0], |[outputs, _], matrix| {
+            let [rows, columns] = matrix.shape()[..] else {
+                unreachable!("a projection's weight is [out, in]")
+            };
+            [outputs + rows as usize, columns as usize]
+        });
+        if matrices.iter().all(|matrix| matrix.fits_bf16()) {
+            let values: Vec<half::bf16> =
+                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
+            PackedMatrix::from_bf16(&values, outputs, inputs)
+        } else {
+            let values: Vec<f32> =
+                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
+            PackedMatrix::new(&values, outputs, inputs)
+        }
+    }
+
+    fn layer(&self, config: &ModelConfig, index: usize) -> Layer {
         let name = |part: &str| format!("model.layers.{index}.{part}");
         let linear =
             |parts: &[&str]| self.linear(&parts.iter().map(|p| name(p)).collect::<Vec<_>>());
@@ -94,41 +100,43 @@ impl<'a> Tensors<'a> {
             o: linear(&["self_attn.o_proj"]),
             gate_up: linear(&["mlp.gate_proj", "mlp.up_proj"]),
             down: linear(&["mlp.down_proj"]),
-            input_norm: self.matrix(&name("input_layernorm.weight")),
-            inner_norm: self.matrix(&name("post_attention_layernorm.weight")),
+            input_norm: self.vector(&name("input_layernorm.weight")),
+            inner_norm: self.vector(&name("post_attention_layernorm.weight")),
             q_norm: self.optional(&name("self_attn.q_norm.weight")),
             k_norm: self.optional(&name("self_attn.k_norm.weight")),
             window: config.windows[index].map(|window| window as usize),
         }
     }
 
-    /// Projections of the same input, one below the other.
-    fn linear<W: Stored>(&self, names: &[String]) -> Linear<W> {
-        let (mut weight, mut bias, mut low_rank) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut outputs, mut inputs) = (0, 0);
-        for name in names {
-            let matrix = self.base[&format!("{name}.weight")];
-            let [rows, columns] = matrix.shape()[..] else {
-                unreachable!("a projection's weight is [out, in]")
-            };
-            inputs = columns as usize;
+    /// Projections of the same input, side by side.
+    fn linear(&self, names: &[String]) -> Linear {
+        let weights: Vec<String> = names.iter().map(|name| format!("{name}.weight")).collect();
+        let weight = self.packed(&weights);
+        let bias: Vec<f32> =
+            names.iter().filter_map(|n| self.optional(&format!("{n}.bias"))).flatten().collect();
+        let mut low_rank = Vec::new();
+        let mut from = 0;
+        for (name, matrix) in names.iter().zip(&weights) {
             if let Some((a, b)) = self.low_rank(name) {
-                low_rank.push((outputs, a, b));
+                low_rank.push((from, a, b));
             }
-            outputs += rows as usize;
-            weight.extend(W::values(matrix));
-            bias.extend(self.optional(&format!("{name}.bias")).unwrap_or_default());
+            from += self.base[matrix].shape()[0] as usize;
         }
-        let bias = (!bias.is_empty()).then_some(bias);
-        let delta = (!low_rank.is_empty()).then(|| LowRank::new(inputs, &low_rank));
-        Linear::new(PackedMatrix::new(&weight, outputs, inputs), bias, delta)
+        Linear {
+            bias: (!bias.is_empty()).then_some(bias),
+            delta: (!low_rank.is_empty()).then(|| LowRank::new(weight.inputs(), &low_rank)),
+            weight,
+        }
     }
 
     /// A and scaled B of a projection's adapter.
     fn low_rank(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
         let matrix = |matrix| self.adapter.get(&crate::lora::peft_name(name, matrix));
         let (a, b) = (matrix("lora_A")?, matrix("lora_B")?);
-        let values = |tensor| f32::values(&Weight::Placed(tensor));
+        let values = |tensor| {
+            let weight = Weight::Placed(tensor);
+            weight.values(0..weight.len())
+        };
         Some((values(a.detach()), values(b.detach() * self.scaling)))
     }
 }
