@@ -37,13 +37,12 @@ impl<W: Stored> CpuDecoder<W> {
         let config = model.config();
         let tensors = Tensors::of(model);
         let [vocab, hidden] = [config.vocab_size, config.hidden_size].map(|n| n as usize);
-        let embedding = tensors.matrix::<W>("model.embed_tokens.weight");
-        let vocabulary = if config.tie_word_embeddings {
-            Vocabulary { head: PackedMatrix::new(&embedding, vocab, hidden), embedding: None }
-        } else {
-            let head = tensors.matrix::<W>("lm_head.weight");
-            let head = PackedMatrix::new(&head, vocab, hidden);
-            Vocabulary { head, embedding: Some(embedding) }
+        let embedding = "model.embed_tokens.weight";
+        let tied = config.tie_word_embeddings;
+        let head = if tied { embedding } else { "lm_head.weight" };
+        let vocabulary = Vocabulary {
+            head: PackedMatrix::new(&tensors.matrix::<W>(head), vocab, hidden),
+            embedding: (!tied).then(|| tensors.matrix(embedding)),
         };
         Self {
             vocabulary,
