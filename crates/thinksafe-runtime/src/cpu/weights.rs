@@ -8,7 +8,8 @@ use thinksafe_kernels::{Element, PackedMatrix};
 
 use crate::cpu::decoder::{CpuDecoder, Vocabulary};
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
-use crate::cpu::linear::{Linear, LowRank};
+use crate::cpu::linear::Linear;
+use crate::cpu::low_rank::LowRank;
 use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
 
