@@ -1,4 +1,5 @@
-//! Claims about the whole: every broken input is named, and a killed run loses and repeats nothing.
+//! Claims about the whole: every broken input is named, a killed run loses and repeats nothing, and weights are held
+//! once.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,4 +8,5 @@
 )]
 
 mod bad_input;
+mod one_copy;
 mod resume;
