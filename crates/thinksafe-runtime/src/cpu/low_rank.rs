@@ -20,14 +20,13 @@ impl Deltas {
         adapters: &[Option<usize>],
         out: &mut [f32],
     ) {
-        for (number, delta) in self.0.iter().enumerate() {
+        let deltas = self.0.iter().enumerate();
+        for (number, delta) in deltas.filter_map(|(number, delta)| Some((number, delta.as_ref()?)))
+        {
             let rows = (0..adapters.len()).filter(|row| adapters[*row] == Some(number));
             let rows: Vec<usize> = rows.collect();
-            match delta {
-                Some(delta) if !rows.is_empty() => {
-                    delta.add_to(pool, x, (&rows, adapters.len()), out);
-                }
-                _ => {}
+            if !rows.is_empty() {
+                delta.add_to(pool, x, (&rows, adapters.len()), out);
             }
         }
     }
