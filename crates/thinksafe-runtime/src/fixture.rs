@@ -75,7 +75,13 @@ impl Tables {
                     uniform: 0.0,
                     logprobs: None,
                 };
-                Segment { tokens, start, pages: &self.0[*index], draw: Some(draw) }
+                Segment {
+                    tokens,
+                    start,
+                    pages: &self.0[*index],
+                    adapter: Some(0),
+                    draw: Some(draw),
+                }
             };
             let segments: Vec<Segment<'_>> = owners.iter().map(segment).collect();
             let step = backend.logits(pool, &segments);

@@ -63,6 +63,8 @@ pub(crate) struct Scratch {
     pub(crate) delta: Vec<f32>,
     gate_up: Vec<f32>,
     gated: Vec<f32>,
+    /// The adapter of each row.
+    pub(crate) adapters: Vec<Option<usize>>,
     pub(crate) tiles: Tiles,
 }
 
@@ -77,19 +79,19 @@ impl Layer {
         (index, store): (usize, &mut KvStore<C>),
         scratch: &mut Scratch,
     ) {
-        let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, tiles } = scratch;
+        let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, adapters, tiles } = scratch;
         let (count, by) = (rows.len(), (pool, arithmetic));
-        self.qkv.forward(by, (normed, count), qkv);
+        self.qkv.forward(by, (normed, adapters), qkv);
         self.rotate(pool, heads, angles, qkv);
         keep((pool, heads), rows, qkv, store.layer_mut(index));
         tiles.attend((pool, heads), (rows, self.window), store.layer(index), qkv, mixed);
-        self.o.forward(by, (mixed, count), delta);
+        self.o.forward(by, (mixed, adapters), delta);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
         add_rms_norm(pool, x, delta, norm, normed);
-        self.gate_up.forward(by, (normed, count), gate_up);
+        self.gate_up.forward(by, (normed, adapters), gate_up);
         gated.resize(gate_up.len() / 2, 0.0);
         swiglu(pool, gate_up, count, gated);
-        self.down.forward(by, (gated, count), delta);
+        self.down.forward(by, (gated, adapters), delta);
     }
 
     /// Normalises and rotates the query and key heads in place.

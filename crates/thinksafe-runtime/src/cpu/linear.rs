@@ -2,24 +2,25 @@
 
 use thinksafe_kernels::{Arithmetic, PackedMatrix, Pool, matmul};
 
-use crate::cpu::low_rank::LowRank;
+use crate::cpu::low_rank::Deltas;
 
 /// One or more projections of the same input, side by side.
 #[derive(Debug)]
 pub(crate) struct Linear {
     pub(crate) weight: PackedMatrix,
     pub(crate) bias: Option<Vec<f32>>,
-    pub(crate) delta: Option<LowRank>,
+    pub(crate) deltas: Deltas,
 }
 
 impl Linear {
-    /// `out = x · weightᵀ + bias (+ delta)`, for `x` of `[rows, in]`.
+    /// `out = x · weightᵀ + bias (+ the delta of the row's adapter)`, for `x` of `[rows, in]`.
     pub(crate) fn forward(
         &self,
         (pool, arithmetic): (&Pool, Arithmetic),
-        (x, rows): (&[f32], usize),
+        (x, adapters): (&[f32], &[Option<usize>]),
         out: &mut Vec<f32>,
     ) {
+        let rows = adapters.len();
         out.resize(rows * self.weight.outputs(), 0.0);
         matmul(pool, &self.weight, (x, rows), arithmetic, out);
         if let Some(bias) = &self.bias {
@@ -29,8 +30,6 @@ impl Linear {
                 }
             }
         }
-        if let Some(delta) = &self.delta {
-            delta.add_to(pool, x, rows, out);
-        }
+        self.deltas.add_to(pool, x, adapters, out);
     }
 }

@@ -20,19 +20,20 @@ use thinksafe_kernels::{Arithmetic, Element, Pool};
 use crate::cpu::decoder::{CpuDecoder, Row};
 use crate::cpu::store::KvStore;
 use crate::engine::{Backend, Segment};
+use crate::lora::LoadedLora;
 use crate::model::CausalLm;
 
 /// A decoder with its keys and values, whatever the format of both.
 pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {}
 
-/// A decoder that computes in f32, with f32 keys and values.
-pub(crate) fn f32(model: &CausalLm) -> Box<dyn CpuBackend> {
-    Box::new(Native::<f32>::new(model, Arithmetic::F32))
+/// A decoder that computes in f32, with f32 keys and values, the model's adapter and others.
+pub(crate) fn f32(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
+    Box::new(Native::<f32>::new((model, others), Arithmetic::F32))
 }
 
-/// A decoder that multiplies in bf16, with bf16 keys and values.
-pub(crate) fn bf16(model: &CausalLm) -> Box<dyn CpuBackend> {
-    Box::new(Native::<half::bf16>::new(model, Arithmetic::Bf16))
+/// A decoder that multiplies in bf16, with bf16 keys and values, the model's adapter and others.
+pub(crate) fn bf16(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
+    Box::new(Native::<half::bf16>::new((model, others), Arithmetic::Bf16))
 }
 
 /// A decoder and keys and values in `C`.
@@ -43,9 +44,9 @@ struct Native<C> {
 }
 
 impl<C: Element> Native<C> {
-    fn new(model: &CausalLm, arithmetic: Arithmetic) -> Self {
+    fn new((model, others): (&CausalLm, &[LoadedLora]), arithmetic: Arithmetic) -> Self {
         let store = KvStore::new(model.config());
-        Self { decoder: CpuDecoder::new(model, arithmetic), store }
+        Self { decoder: CpuDecoder::new(model, others, arithmetic), store }
     }
 }
 
@@ -54,6 +55,10 @@ impl<C: Element> CpuBackend for Native<C> {}
 impl<C: Element> Backend for Native<C> {
     fn page_bytes(&self) -> usize {
         self.store.page_bytes()
+    }
+
+    fn mixes_adapters(&self) -> bool {
+        true
     }
 
     fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
@@ -67,6 +72,7 @@ impl<C: Element> Backend for Native<C> {
                 token: *token,
                 position: segment.start + i,
                 pages: segment.pages,
+                adapter: segment.adapter,
                 logits: segment.draw.is_some() && i == last,
             }));
         }

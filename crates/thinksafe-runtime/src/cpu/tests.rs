@@ -21,7 +21,7 @@ fn logits<C: Element>(
 ) -> Positions {
     let bf16 = size_of::<C>() == size_of::<bf16>();
     let arithmetic = if bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
-    let mut backend = Native::<C>::new(model, arithmetic);
+    let mut backend = Native::<C>::new((model, &[]), arithmetic);
     Tables::new().logits(&mut backend, &Pool::new(threads), which, chunk)
 }
 

@@ -7,22 +7,28 @@ use thinksafe_kernels::{Arithmetic, PackedMatrix};
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
-use crate::cpu::low_rank::LowRank;
+use crate::cpu::low_rank::{Deltas, LowRank};
+use crate::lora::LoadedLora;
 use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
 
-/// A model's weights by name, and what of the adapter is switched on.
+/// A model's weights by name, and its adapters: its own if that is switched on, then others.
 struct Tensors<'a> {
     base: HashMap<String, &'a Weight>,
-    adapter: HashMap<String, tch::Tensor>,
+    adapters: Vec<Factors>,
+}
+
+/// The matrices of an adapter by their PEFT names.
+struct Factors {
+    matrices: HashMap<String, tch::Tensor>,
     scaling: f64,
 }
 
 impl CpuDecoder {
-    /// Packs the model's weights, and its adapter if that is switched on.
-    pub(crate) fn new(model: &CausalLm, arithmetic: Arithmetic) -> Self {
+    /// Packs the model's weights, its adapter if that is switched on, and others.
+    pub(crate) fn new(model: &CausalLm, others: &[LoadedLora], arithmetic: Arithmetic) -> Self {
         let config = model.config();
-        let tensors = Tensors::of(model);
+        let tensors = Tensors::of(model, others);
         let embedding = tensors.packed(&["model.embed_tokens.weight".to_owned()]);
         let (head, embedding) = if config.tie_word_embeddings {
             (embedding, None)
@@ -53,12 +59,19 @@ fn heads(config: &ModelConfig) -> Heads {
 }
 
 impl<'a> Tensors<'a> {
-    fn of(model: &'a CausalLm) -> Self {
-        let adapter = if model.adapter_is_on() { model.lora_parameters() } else { Vec::new() };
+    fn of(model: &'a CausalLm, others: &[LoadedLora]) -> Self {
+        let own = if model.adapter_is_on() { model.lora_parameters() } else { Vec::new() };
+        let own = Factors {
+            matrices: own.into_iter().collect(),
+            scaling: model.lora_config().map_or(0.0, crate::LoraConfig::scaling),
+        };
+        let others = others.iter().map(|other| Factors {
+            matrices: other.matrices().into_iter().collect(),
+            scaling: other.config.scaling(),
+        });
         Self {
             base: model.weights().into_iter().collect(),
-            adapter: adapter.into_iter().collect(),
-            scaling: model.lora_config().map_or(0.0, crate::LoraConfig::scaling),
+            adapters: std::iter::once(own).chain(others).collect(),
         }
     }
 
@@ -114,24 +127,24 @@ impl<'a> Tensors<'a> {
         let weight = self.packed(&weights);
         let bias: Vec<f32> =
             names.iter().filter_map(|n| self.optional(&format!("{n}.bias"))).flatten().collect();
-        let mut low_rank = Vec::new();
-        let mut from = 0;
-        for (name, matrix) in names.iter().zip(&weights) {
-            if let Some((a, b)) = self.low_rank(name) {
-                low_rank.push((from, a, b));
+        let deltas = self.adapters.iter().map(|factors| {
+            let mut parts = Vec::new();
+            let mut from = 0;
+            for (name, matrix) in names.iter().zip(&weights) {
+                parts.extend(factors.of(name).map(|(a, b)| (from, a, b)));
+                from += self.base[matrix].shape()[0] as usize;
             }
-            from += self.base[matrix].shape()[0] as usize;
-        }
-        Linear {
-            bias: (!bias.is_empty()).then_some(bias),
-            delta: (!low_rank.is_empty()).then(|| LowRank::new(weight.inputs(), &low_rank)),
-            weight,
-        }
+            (!parts.is_empty()).then(|| LowRank::new(weight.inputs(), &parts))
+        });
+        let deltas = Deltas::new(deltas.collect());
+        Linear { weight, bias: (!bias.is_empty()).then_some(bias), deltas }
     }
+}
 
-    /// A and scaled B of a projection's adapter.
-    fn low_rank(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
-        let matrix = |matrix| self.adapter.get(&crate::lora::peft_name(name, matrix));
+impl Factors {
+    /// A and scaled B of a projection, if it is adapted.
+    fn of(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
+        let matrix = |matrix| self.matrices.get(&crate::lora::peft_name(name, matrix));
         let (a, b) = (matrix("lora_A")?, matrix("lora_B")?);
         let values = |tensor| {
             let weight = Weight::Placed(tensor);

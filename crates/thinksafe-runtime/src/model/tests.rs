@@ -106,8 +106,8 @@ fn in_libtorch(model: &CausalLm) -> usize {
 /// What the CPU's decoder computes for the prompts.
 fn decoded(model: &CausalLm) -> Positions {
     let mut backend = match model.placement().precision {
-        Precision::Bf16 => cpu::bf16(model),
-        _ => cpu::f32(model),
+        Precision::Bf16 => cpu::bf16(model, &[]),
+        _ => cpu::f32(model, &[]),
     };
     Tables::new().logits(&mut *backend, &Pool::new(1), &[0, 1, 2, 3], 16)
 }
