@@ -45,21 +45,15 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().command {
-        Command::Checkpoint(setting) => {
-            println!("{}", setting.checkpoint()?.display());
-            Ok(())
-        }
-        Command::Decode(decode) => print(decode.measure()?),
-        Command::Score(score) => print(score.measure()?),
-        Command::Ragged(ragged) => print(ragged.measure()?),
-        Command::Prefix(prefix) => print(prefix.measure()?),
-        Command::Agree(agree) => print(agree.compare()?),
-        Command::Sweep(sweep) => sweep.run(),
-    }
-}
-
-fn print(line: serde_json::Value) -> Result<()> {
+    let line = match Arguments::parse().command {
+        Command::Checkpoint(setting) => setting.checkpoint()?.display().to_string(),
+        Command::Decode(decode) => decode.measure()?.to_string(),
+        Command::Score(score) => score.measure()?.to_string(),
+        Command::Ragged(ragged) => ragged.measure()?.to_string(),
+        Command::Prefix(prefix) => prefix.measure()?.to_string(),
+        Command::Agree(agree) => agree.compare()?.to_string(),
+        Command::Sweep(sweep) => return sweep.run(),
+    };
     println!("{line}");
     Ok(())
 }
