@@ -23,6 +23,7 @@ def main():
     measure(common.load(options), options)
 
 
+@torch.inference_mode()
 def padded(model, load, options):
     if options.order == "length":
         load = sorted(load, key=lambda item: len(item[0]))
@@ -71,7 +72,6 @@ def continuous(model, load, options):
     assert got == wanted, "lengths other than asked for"
 
 
-@torch.inference_mode()
 def measure(model, options):
     run = {"padded": padded, "continuous": continuous}[options.method]
     vocab = model.config.vocab_size

@@ -157,14 +157,18 @@ impl Case {
         self.shared_arguments().chain(peer.arguments.clone()).collect()
     }
 
-    /// Runs each candidate once, and keeps the fastest as a peer.
+    /// Runs each candidate once on the first quarter of the load, and keeps the fastest as a peer.
     pub(crate) fn settle(
         &mut self,
         run: impl Fn(&Self, &Peer) -> Result<Vec<Value>, Error>,
     ) -> Result<(), Error> {
+        let mut quarter = self.clone();
+        if let Some(requests) = quarter.both.get("requests").and_then(Value::as_u64) {
+            quarter.both.insert("requests".to_owned(), requests.div_ceil(4).into());
+        }
         let mut best: Option<(f64, Peer)> = None;
         for candidate in std::mem::take(&mut self.candidates) {
-            let lines = run(self, &candidate)?;
+            let lines = run(&quarter, &candidate)?;
             let rate = lines.iter().filter_map(|line| line["tok_s"].as_f64()).fold(0.0, f64::max);
             println!("choosing: {} gives {rate:.0} tok/s", candidate.arguments.join(" "));
             if best.as_ref().is_none_or(|(fastest, _)| rate > *fastest) {
@@ -223,7 +227,8 @@ mod tests {
     #[test]
     fn the_fastest_candidate_stands_for_all() {
         let mut case = cases(&options("bench --what ragged")).remove(0);
-        let run = |_: &Case, peer: &Peer| {
+        let run = |case: &Case, peer: &Peer| {
+            assert_eq!(case.both["requests"], 64);
             let fast = peer.arguments.contains(&"32".to_owned())
                 && peer.arguments.contains(&"given".to_owned());
             Ok(vec![json!({"tok_s": if fast { 2.0 } else { 1.0 }})])
