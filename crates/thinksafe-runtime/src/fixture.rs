@@ -1,10 +1,11 @@
 //! What tests share: small models of every kind, prompts, and what libtorch computes for them without a cache.
 
 use tch::{Kind, Tensor};
+use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
 use thinksafe_kernels::Pool;
 
-use crate::engine::{Backend, PageId, Pages, Segment, TOKENS_PER_PAGE};
+use crate::engine::{Backend, Draw, PageId, Pages, Segment, TOKENS_PER_PAGE};
 use crate::{CausalLm, Mode, ModelConfig, PaddedBatch, Placement, Precision};
 
 /// What tells the architectures apart.
@@ -58,7 +59,7 @@ impl Tables {
         which: &[usize],
         chunk: usize,
     ) -> Positions {
-        let prompts = prompts();
+        let (prompts, sampling) = (prompts(), Sampling::greedy(1));
         let mut logits = vec![Vec::new(); prompts.len()];
         for start in (0..40).step_by(chunk) {
             let some = which.iter().copied().filter(|i| prompts[*i].len() > start);
@@ -66,10 +67,18 @@ impl Tables {
             let segment = |index: &usize| {
                 let end = prompts[*index].len().min(start + chunk);
                 let tokens = &prompts[*index][start..end];
-                Segment { tokens, start, pages: &self.0[*index], logits: true }
+                let seen = &prompts[*index][..end];
+                let draw = Draw {
+                    sampling: &sampling,
+                    tokens: seen,
+                    prompt: end,
+                    uniform: 0.0,
+                    logprobs: None,
+                };
+                Segment { tokens, start, pages: &self.0[*index], draw: Some(draw) }
             };
             let segments: Vec<Segment<'_>> = owners.iter().map(segment).collect();
-            let step = backend.step(pool, &segments);
+            let step = backend.logits(pool, &segments);
             for ((owner, segment), row) in owners.iter().zip(&segments).zip(step.chunks_exact(101))
             {
                 logits[*owner].push((start + segment.tokens.len() - 1, row.to_vec()));

@@ -30,7 +30,7 @@ mod native;
 mod paged;
 
 pub use device::{Device, Placement, Precision};
-pub use engine::{EngineOptions, LocalGenerator};
+pub use engine::{Asked, Draw, Drawn, DrawnLogprobs, EngineOptions, LocalGenerator, draw_token};
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
 pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};

@@ -83,7 +83,7 @@ impl Backend for WithModel<'_> {
         self.store.page_bytes
     }
 
-    fn step(&mut self, _: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
+    fn logits(&mut self, _: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
         if segments.is_empty() {
             return Vec::new();
         }
@@ -98,7 +98,7 @@ impl Backend for WithModel<'_> {
         let hidden = self.model.forward_cached(tokens, &mut paged);
         let wanted: Vec<i64> = (0..)
             .zip(segments)
-            .filter(|(_, s)| s.logits)
+            .filter(|(_, s)| s.draw.is_some())
             .map(|(i, s)| i * plan.width + s.tokens.len() as i64 - 1)
             .collect();
         let wanted = Tensor::from_slice(&wanted).to_device(device);

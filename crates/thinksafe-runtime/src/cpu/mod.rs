@@ -8,6 +8,7 @@
 mod decoder;
 mod layer;
 mod linear;
+mod low_rank;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,7 @@ impl<W: Stored> Backend for Native<W> {
         self.store.page_bytes()
     }
 
-    fn step(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
+    fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
         let mut rows = Vec::new();
         for segment in segments {
             for page in segment.pages {
@@ -64,7 +65,7 @@ impl<W: Stored> Backend for Native<W> {
                 token: *token,
                 position: segment.start + i,
                 pages: segment.pages,
-                logits: segment.logits && i == last,
+                logits: segment.draw.is_some() && i == last,
             }));
         }
         self.decoder.step(pool, &mut self.store, &rows)

@@ -2,7 +2,9 @@
 
 use thinksafe_kernels::Pool;
 
+use crate::engine::draw::{Draw, Drawn};
 use crate::engine::pages::PageId;
+use crate::engine::sampler;
 
 /// Consecutive tokens of one sequence in one step.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +14,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) start: usize,
     /// The sequence's pages, those of the new tokens included.
     pub(crate) pages: &'a [PageId],
-    /// Whether the logits of the last token are wanted.
-    pub(crate) logits: bool,
+    /// How the token after the last is drawn; `None` if more of the sequence's tokens are to come first.
+    pub(crate) draw: Option<Draw<'a>>,
 }
 
 /// A model that computes steps, with the memory of its keys and values.
@@ -21,6 +23,15 @@ pub(crate) trait Backend {
     /// Bytes of one page.
     fn page_bytes(&self) -> usize;
 
-    /// Computes all segments, and returns the logits `[segments that want them, V]` in their order, in f32 on the host.
-    fn step(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32>;
+    /// Computes all segments, and returns the logits `[segments that draw, V]` in their order, in f32 on the host.
+    fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32>;
+
+    /// Computes all segments, and draws a token for each that asks for one, in their order.
+    ///
+    /// A device that can draw by itself does; here the host draws, a row a thread.
+    fn draw(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<Drawn> {
+        let logits = self.logits(pool, segments);
+        let draws: Vec<Draw<'_>> = segments.iter().filter_map(|segment| segment.draw).collect();
+        sampler::draw_rows(pool, &logits, &draws)
+    }
 }

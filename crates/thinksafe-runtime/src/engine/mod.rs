@@ -1,7 +1,7 @@
 //! Batch generation: the engine behind [`Generate`].
 //!
 //! ```text
-//! requests ──▶ Sequence ──▶ Scheduler ──segments──▶ Backend ──logits──▶ sampler ──▶ completions
+//! requests ──▶ Sequence ──▶ Scheduler ──segments──▶ Backend ──tokens drawn──▶ completions
 //!                             │  Pages: who holds which, common beginnings
 //!                             └─ continuous batching, preemption
 //! ```
@@ -9,6 +9,8 @@
 //! On the CPU the backend is this crate's own decoder (f32 and bf16 weights, packed), elsewhere libtorch.
 
 mod backend;
+mod candidates;
+mod draw;
 mod pages;
 mod sampler;
 mod scheduler;
@@ -24,7 +26,9 @@ use thinksafe_core::generate::{Completion, Generate, Identity, Request};
 use thinksafe_kernels::Pool;
 
 pub(crate) use backend::{Backend, Segment};
+pub use draw::{Asked, Draw, Drawn, DrawnLogprobs};
 pub(crate) use pages::{PageId, Pages, TOKENS_PER_PAGE};
+pub use sampler::draw_token;
 
 use crate::cpu::CpuBackend;
 use crate::engine::scheduler::Scheduler;
@@ -195,7 +199,6 @@ impl Generate for LocalGenerator {
             max_batch: options.max_batch,
             step_tokens: options.step_tokens,
             context: model.config().max_position_embeddings,
-            vocab: model.config().vocab_size as usize,
             running: Vec::new(),
             waiting: VecDeque::new(),
         };

@@ -13,6 +13,7 @@ use thinksafe_core::generate::{Completion, Finish, Request, RequestError};
 use thinksafe_kernels::Pool;
 
 use crate::engine::backend::{Backend, Segment};
+use crate::engine::draw::Drawn;
 use crate::engine::pages::{Pages, Prefix, TOKENS_PER_PAGE};
 use crate::engine::sequence::Sequence;
 
@@ -31,7 +32,6 @@ pub(crate) struct Scheduler<'c> {
     pub(crate) step_tokens: usize,
     /// The longest sequence.
     pub(crate) context: usize,
-    pub(crate) vocab: usize,
     /// In the order in which they entered.
     pub(crate) running: Vec<Sequence<'c>>,
     /// Sequences that gave up their pages, and requests not begun.
@@ -52,8 +52,8 @@ impl Scheduler<'_> {
                 return Ok(());
             }
             let plan = self.plan(sink)?;
-            let mut logits = self.compute(&plan);
-            self.harvest(&plan, &mut logits, sink)?;
+            let drawn = self.compute(&plan);
+            self.harvest(&plan, drawn, sink)?;
             step += 1;
             let (used, limit) = self.pages.occupancy();
             tracing::trace!(step, running = self.running.len(), used, limit, "step");
@@ -160,7 +160,7 @@ impl Scheduler<'_> {
         sequence.prefix = Prefix::START;
     }
 
-    fn compute(&mut self, plan: &[usize]) -> Vec<f32> {
+    fn compute(&mut self, plan: &[usize]) -> Vec<Drawn> {
         let segments: Vec<Segment<'_>> = self
             .running
             .iter()
@@ -170,16 +170,16 @@ impl Scheduler<'_> {
                 tokens: &sequence.tokens[sequence.computed..][..*count],
                 start: sequence.computed,
                 pages: &sequence.pages,
-                logits: sequence.pending() == *count,
+                draw: (sequence.pending() == *count).then(|| sequence.draw()),
             })
             .collect();
-        self.backend.step(self.pool, &segments)
+        self.backend.draw(self.pool, &segments)
     }
 
-    /// Takes note of what was computed, draws the next token of each sequence that is up to date, and completes those
-    /// that end.
-    fn harvest(&mut self, plan: &[usize], logits: &mut [f32], sink: Sink<'_>) -> Result<(), Error> {
-        let mut rows = logits.chunks_exact_mut(self.vocab);
+    /// Takes note of what was computed, gives each sequence that is up to date the token that was drawn for it, and
+    /// completes those that end.
+    fn harvest(&mut self, plan: &[usize], drawn: Vec<Drawn>, sink: Sink<'_>) -> Result<(), Error> {
+        let mut drawn = drawn.into_iter();
         let mut going_on = Vec::with_capacity(self.running.len());
         let mut ended = Ok(());
         for (mut sequence, count) in std::mem::take(&mut self.running).into_iter().zip(plan) {
@@ -188,8 +188,8 @@ impl Scheduler<'_> {
                 going_on.push(sequence);
                 continue;
             }
-            let row = rows.next().expect("a row of logits for each sequence that is up to date");
-            match sequence.advance(row, self.chat) {
+            let drawn = drawn.next().expect("a draw for each sequence that is up to date");
+            match sequence.advance(drawn, self.chat) {
                 Ok(None) => going_on.push(sequence),
                 outcome => {
                     let completed = self.complete(sequence, outcome, sink);

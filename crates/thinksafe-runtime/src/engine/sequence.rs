@@ -3,8 +3,8 @@
 use thinksafe_chat::{Chat, StreamDecoder};
 use thinksafe_core::generate::{Finish, Generated, Request, RequestError, TokenLogprobs};
 
+use crate::engine::draw::{Asked, Draw, Drawn, DrawnLogprobs};
 use crate::engine::pages::{PageId, Prefix};
-use crate::engine::sampler::{self, Context};
 
 /// A request, its tokens so far, and how far they are computed.
 #[derive(Debug)]
@@ -82,28 +82,32 @@ impl<'c> Sequence<'c> {
         self.tokens.len() - self.prompt
     }
 
-    /// Draws the next token from the logits of the last, and says whether it was the last one.
+    /// How the next token is drawn.
+    pub(crate) fn draw(&self) -> Draw<'_> {
+        let asked = self.request.logprobs.as_ref();
+        Draw {
+            sampling: &self.request.sampling,
+            tokens: &self.tokens,
+            prompt: self.prompt,
+            uniform: self.request.seed.uniform(self.generated() as u64),
+            logprobs: asked.map(|asked| Asked { top: asked.top as usize, of: &self.of }),
+        }
+    }
+
+    /// Appends the token that was drawn, and says whether it was the last one.
     ///
     /// # Errors
-    /// If the logits are not finite, or the token cannot be decoded.
+    /// If the logits were not finite, or the token cannot be decoded.
     pub(crate) fn advance(
         &mut self,
-        logits: &mut [f32],
+        drawn: Drawn,
         chat: &Chat,
     ) -> Result<Option<Finish>, RequestError> {
         let invalid = |reason: &str| RequestError::Invalid { reason: reason.to_owned() };
-        if logits.iter().any(|logit| !logit.is_finite()) {
+        let Drawn::Token { id: token, logprobs } = drawn else {
             return Err(invalid("the model's logits are not finite"));
-        }
-        let asked = self.request.logprobs.as_ref();
-        let raw = asked.map(|_| logits.to_vec());
-        let draw = self.request.seed.uniform(self.generated() as u64);
-        let context = Context { tokens: &self.tokens, prompt: self.prompt, draw };
-        let token = sampler::choose(logits, &self.request.sampling, context);
-        if let (Some(asked), Some(raw)) = (asked, raw) {
-            let text = |id| chat.decode(&[id]).unwrap_or_default();
-            self.logprobs.push(sampler::logprobs(&raw, asked, &self.of, token, text));
-        }
+        };
+        self.logprobs.extend(logprobs.map(|logprobs| with_texts(logprobs, chat)));
         self.tokens.push(token);
         if chat.end_of_turn_ids().contains(&token) {
             return Ok(Some(Finish::EndOfTurn(token)));
@@ -149,6 +153,12 @@ impl<'c> Sequence<'c> {
             logprobs: self.request.logprobs.map(|_| self.logprobs),
         }
     }
+}
+
+fn with_texts(logprobs: DrawnLogprobs, chat: &Chat) -> TokenLogprobs {
+    let DrawnLogprobs { chosen, top, of } = logprobs;
+    let text = |id| chat.decode(&[id]).unwrap_or_default();
+    TokenLogprobs { chosen, top: top.into_iter().map(|(id, l)| (id, text(id), l)).collect(), of }
 }
 
 /// An error's message followed by those of its causes.
