@@ -120,6 +120,13 @@ mod tests {
     }
 
     #[test]
+    fn the_loads_are_those_of_the_peers() {
+        // What `peers/common.py` prints for the same arguments.
+        assert_eq!(checksum(&ragged(1, 256, 1024, 4096)), 0x68fa_dbce_8999_6a35);
+        assert_eq!(checksum(&even(2, 8, 64, 128, 151_936)), 0x8f19_9e7d_759e_9341);
+    }
+
+    #[test]
     fn a_checksum_sees_ids_order_and_lengths() {
         let item = |ids: &[u32], new| Item { ids: ids.to_vec(), new };
         let sums = [

@@ -8,9 +8,9 @@ use thinksafe_runtime::ModelConfig;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(clippy::exhaustive_enums, reason = "a choice of the command line")]
 pub enum Shape {
-    /// 5 million parameters, which a processor's cache holds.
+    /// 7 million parameters, which a processor's cache holds.
     Tiny,
-    /// 43 million.
+    /// 54 million.
     Small,
     /// Qwen3-0.6B.
     #[value(name = "qwen3-0.6b")]

@@ -64,6 +64,9 @@ pub(crate) struct Options {
     /// Memory for keys and values, ours and of `generate_batch`, in GiB.
     #[arg(long, default_value_t = 2)]
     kv_gib: usize,
+    /// Tokens of a step, prompts and outputs together, ours and of `generate_batch`.
+    #[arg(long, default_value_t = 512)]
+    step_tokens: usize,
     /// Measure nothing, print the table of what was measured before.
     #[arg(long)]
     table: bool,

@@ -83,9 +83,9 @@ impl Base<'_> {
 
     fn ragged(&self) -> Case {
         let both = json!({"requests": self.options.requests, "longest": 1024});
-        let memory = self.options.kv_gib.to_string();
-        let continuous = ["--method", "continuous", "--kv-gib", &memory];
-        let peers = vec![Peer::new("ragged.py", &continuous)];
+        let mut continuous = Peer::new("ragged.py", &["--method", "continuous"]);
+        continuous.arguments.extend(memory(self.options));
+        let peers = vec![continuous];
         let batch = self.options.load_batch.to_string();
         let mut case = self.case(both, &["--batch", &batch], peers);
         for batch in ["8", "32", "64"] {
@@ -109,7 +109,7 @@ impl Base<'_> {
         let mut all = json!({"device": options.device, "precision": precision,
             "threads": threads, "repetitions": repetitions});
         let mut ours: Vec<String> = ours.iter().map(|text| (*text).to_owned()).collect();
-        ours.extend(["--kv-gib".to_owned(), options.kv_gib.to_string()]);
+        ours.extend(memory(options));
         if let (Some(all), Value::Object(both)) = (all.as_object_mut(), both) {
             all.extend(both);
         }
@@ -184,6 +184,12 @@ impl Case {
     }
 }
 
+/// What both engines with a memory of pages are told.
+fn memory(options: &Options) -> [String; 4] {
+    let [gib, tokens] = [options.kv_gib, options.step_tokens].map(|number| number.to_string());
+    ["--kv-gib".to_owned(), gib, "--step-tokens".to_owned(), tokens]
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -211,7 +217,7 @@ mod tests {
         let shared = "--device cpu --precision bf16 --threads 2 --repetitions 1 --batch 8 \
             --context 64 --new 64";
         let ours = case.our_arguments().join(" ");
-        assert_eq!(ours, format!("decode --shape small {shared} --kv-gib 2"));
+        assert_eq!(ours, format!("decode --shape small {shared} --kv-gib 2 --step-tokens 512"));
         assert_eq!(case.peer_arguments(&case.peers()[0]).join(" "), shared);
     }
 

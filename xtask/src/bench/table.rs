@@ -69,9 +69,9 @@ const TABLES: [Table; 5] = [
 ];
 
 fn decode(row: &Value) -> Vec<String> {
-    let Some(peer) = compare::best(row, "decode_tok_s") else { return Vec::new() };
+    let peer = compare::best(row, "decode_tok_s").unwrap_or(&Value::Null);
     let ours = &row["ours"];
-    let cache = peer["variant"].as_str().unwrap_or_default().trim_end_matches(" cache");
+    let cache = peer["variant"].as_str().unwrap_or("failed").trim_end_matches(" cache");
     vec![line(&[
         model(row),
         format!("{} | {}", row["batch"], row["context"]),
@@ -86,7 +86,7 @@ fn decode(row: &Value) -> Vec<String> {
 }
 
 fn prefill(row: &Value) -> Vec<String> {
-    let Some(peer) = compare::best(row, "prefill_tok_s") else { return Vec::new() };
+    let peer = compare::best(row, "prefill_tok_s").unwrap_or(&Value::Null);
     let ours = &row["ours"];
     vec![line(&[
         model(row),
@@ -99,7 +99,7 @@ fn prefill(row: &Value) -> Vec<String> {
 }
 
 fn score(row: &Value) -> Vec<String> {
-    let Some(peer) = compare::best(row, "tok_s") else { return Vec::new() };
+    let peer = compare::best(row, "tok_s").unwrap_or(&Value::Null);
     let ours = &row["ours"];
     vec![line(&[
         model(row),
