@@ -71,7 +71,7 @@ enum Command {
     /// Compare with `transformers`, `peft` and `trl` in a throw-away Python environment.
     Interop,
     /// Measure the engine beside `transformers`, in the same environment.
-    Bench(bench::Options),
+    Bench(Box<bench::Options>),
 }
 
 fn main() -> ExitCode {
