@@ -27,7 +27,7 @@ mod fixture;
 mod lora;
 mod model;
 mod native;
-mod paged;
+mod torch;
 
 pub use device::{Device, Placement, Precision};
 pub use engine::{Asked, Draw, Drawn, DrawnLogprobs, EngineOptions, LocalGenerator, draw_token};

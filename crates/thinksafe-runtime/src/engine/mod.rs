@@ -32,7 +32,7 @@ pub use sampler::draw_token;
 use crate::cpu::CpuBackend;
 use crate::engine::scheduler::Scheduler;
 use crate::model::CausalLm;
-use crate::paged::TorchBackend;
+use crate::torch::TorchBackend;
 use crate::{Error, Precision};
 
 /// How the engine uses the machine. None of it decides what is generated on the CPU, to the bit.
