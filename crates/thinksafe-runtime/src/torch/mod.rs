@@ -1,19 +1,22 @@
 //! Steps through libtorch, on any device, over paged keys and values.
 //!
 //! ```text
-//! segments ─▶ Plan (which attend together) ─▶ Packed ──one upload──▶ Step ─▶ layers ─▶ logits
+//! segments ─▶ Plan (which attend together) ─▶ Packed ──one upload──▶ Step ─▶ layers ─▶ logits ─▶ draws
 //!                                                       Arena (pages) ◀──────┘
 //! ```
 
 mod arena;
+mod draw;
+mod head;
 mod packed;
 mod plan;
+mod sample;
 mod step;
 
 use tch::{Device, Kind, Tensor};
 use thinksafe_kernels::Pool;
 
-use crate::engine::{Backend, Segment, TOKENS_PER_PAGE};
+use crate::engine::{Backend, Draw, Drawn, Segment, TOKENS_PER_PAGE};
 use crate::model::decoder::Tokens;
 use crate::model::{CausalLm, ModelConfig};
 use crate::torch::arena::Arena;
@@ -84,6 +87,15 @@ impl Backend for WithModel<'_> {
         let mut values = vec![0f32; logits.numel()];
         logits.copy_data(&mut values, logits.numel());
         values
+    }
+
+    fn draw(&mut self, _: &Pool, segments: &[Segment<'_>]) -> Vec<Drawn> {
+        if segments.is_empty() {
+            return Vec::new();
+        }
+        let draws: Vec<Draw<'_>> = segments.iter().filter_map(|segment| segment.draw).collect();
+        let logits = self.logits_on_device(segments);
+        if draws.is_empty() { Vec::new() } else { draw::draw_rows(&logits, &draws) }
     }
 }
 
