@@ -42,6 +42,31 @@ impl std::fmt::Display for ContentHash {
     }
 }
 
+/// Hashes bytes that come in pieces.
+///
+/// ```
+/// use thinksafe_core::hash::{ContentHash, ContentHasher};
+///
+/// let mut hasher = ContentHasher::default();
+/// hasher.update(b"one ");
+/// hasher.update(b"after the other");
+/// assert_eq!(hasher.finish(), ContentHash::of_bytes("one after the other"));
+/// ```
+#[derive(Debug, Default)]
+pub struct ContentHasher(blake3::Hasher);
+
+impl ContentHasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash that [`ContentHash::of_bytes`] gives for all bytes so far in one.
+    pub fn finish(&self) -> ContentHash {
+        ContentHash::from_digest(&self.0.finalize())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

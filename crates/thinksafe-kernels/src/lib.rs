@@ -3,7 +3,7 @@
 //! A language model that decodes a batch multiplies a handful of rows with every weight it has, once a step. General
 //! matrix libraries are made for many rows; here weights are packed once for few ([`PackedMatrix`]), keys lie so
 //! that sixteen scores are computed at a time ([`attend`]), and what lies between the products is fused
-//! ([`add_rms_norm`], [`norm_and_rotate`], [`swiglu`]).
+//! ([`add_rms_norm`], [`norm_and_rotate`], [`swiglu`]). [`Scan`] finds what matters in a row of logits.
 //!
 //! **One source, three machines.** Each kernel is plain Rust over arrays of sixteen lanes, compiled for AVX-512, for
 //! AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All three use fused multiply-add in the same
@@ -29,6 +29,7 @@ mod norm;
 mod pack;
 mod pool;
 mod rope;
+mod scan;
 
 pub use activation::swiglu;
 pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};
@@ -39,6 +40,7 @@ pub use norm::{add_rms_norm, rms_norm};
 pub use pack::PackedMatrix;
 pub use pool::Pool;
 pub use rope::norm_and_rotate;
+pub use scan::{SCAN_BLOCK, Scan, sum_exp};
 
 /// Lanes of one vector: sixteen `f32` fill an AVX-512 register, or two of AVX2.
 pub(crate) const LANES: usize = 16;

@@ -3,45 +3,31 @@
 use std::collections::HashMap;
 
 use half::bf16;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use thinksafe_kernels::{Element, PackedMatrix};
 
 use crate::cpu::decoder::{CpuDecoder, Vocabulary};
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
 use crate::cpu::low_rank::LowRank;
+use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
 
-/// A storage format that libtorch has too.
+/// A storage format of weights.
 pub(crate) trait Stored: Element {
-    /// The tensor's values, row by row, in this format.
-    fn values(tensor: &Tensor) -> Vec<Self>;
-}
-
-impl Stored for f32 {
-    fn values(tensor: &Tensor) -> Vec<Self> {
-        copied(&tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float))
+    /// A weight's values, row by row, in this format.
+    fn values(weight: &Weight) -> Vec<Self> {
+        weight.values(0..weight.len())
     }
 }
 
-impl Stored for bf16 {
-    fn values(tensor: &Tensor) -> Vec<Self> {
-        // By way of their bits: tch takes `bf16` for IEEE half precision when it copies.
-        let tensor = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::BFloat16);
-        let bits: Vec<i16> = copied(&tensor.contiguous().view_dtype(Kind::Int16));
-        bits.into_iter().map(|bits| Self::from_bits(bits as u16)).collect()
-    }
-}
+impl Stored for f32 {}
 
-fn copied<T: tch::kind::Element + Default + Clone>(tensor: &Tensor) -> Vec<T> {
-    let mut values = vec![T::default(); tensor.numel()];
-    tensor.contiguous().copy_data(&mut values, tensor.numel());
-    values
-}
+impl Stored for bf16 {}
 
-/// A model's tensors by name, and what of the adapter is switched on.
-struct Tensors {
-    base: HashMap<String, Tensor>,
+/// A model's weights by name, and what of the adapter is switched on.
+struct Tensors<'a> {
+    base: HashMap<String, &'a Weight>,
     adapter: HashMap<String, Tensor>,
     scaling: f64,
 }
@@ -81,22 +67,22 @@ fn heads(config: &ModelConfig) -> Heads {
     }
 }
 
-impl Tensors {
-    fn of(model: &CausalLm) -> Self {
+impl<'a> Tensors<'a> {
+    fn of(model: &'a CausalLm) -> Self {
         let adapter = if model.adapter_is_on() { model.lora_parameters() } else { Vec::new() };
         Self {
-            base: model.parameters().into_iter().collect(),
+            base: model.weights().into_iter().collect(),
             adapter: adapter.into_iter().collect(),
             scaling: model.lora_config().map_or(0.0, crate::LoraConfig::scaling),
         }
     }
 
     fn matrix<W: Stored>(&self, name: &str) -> Vec<W> {
-        W::values(&self.base[name])
+        W::values(self.base[name])
     }
 
     fn optional(&self, name: &str) -> Option<Vec<f32>> {
-        self.base.get(name).map(f32::values)
+        self.base.get(name).map(|weight| f32::values(weight))
     }
 
     fn layer<W: Stored>(&self, config: &ModelConfig, index: usize) -> Layer<W> {
@@ -121,14 +107,16 @@ impl Tensors {
         let (mut weight, mut bias, mut low_rank) = (Vec::new(), Vec::new(), Vec::new());
         let (mut outputs, mut inputs) = (0, 0);
         for name in names {
-            let tensor = &self.base[&format!("{name}.weight")];
-            let (rows, columns) = tensor.size2().expect("a projection's weight is [out, in]");
+            let matrix = self.base[&format!("{name}.weight")];
+            let [rows, columns] = matrix.shape()[..] else {
+                unreachable!("a projection's weight is [out, in]")
+            };
             inputs = columns as usize;
             if let Some((a, b)) = self.low_rank(name) {
                 low_rank.push((outputs, a, b));
             }
             outputs += rows as usize;
-            weight.extend(W::values(tensor));
+            weight.extend(W::values(matrix));
             bias.extend(self.optional(&format!("{name}.bias")).unwrap_or_default());
         }
         let bias = (!bias.is_empty()).then_some(bias);
@@ -140,6 +128,7 @@ impl Tensors {
     fn low_rank(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
         let matrix = |matrix| self.adapter.get(&crate::lora::peft_name(name, matrix));
         let (a, b) = (matrix("lora_A")?, matrix("lora_B")?);
-        Some((f32::values(a), f32::values(&(b.detach() * self.scaling))))
+        let values = |tensor| f32::values(&Weight::Placed(tensor));
+        Some((values(a.detach()), values(b.detach() * self.scaling)))
     }
 }

@@ -9,6 +9,7 @@
 //! On the CPU the backend is this crate's own decoder (f32 and bf16 weights, packed), elsewhere libtorch.
 
 mod backend;
+mod candidates;
 mod draw;
 mod pages;
 mod sampler;

@@ -1,8 +1,11 @@
 //! From a row of logits to a token.
 
-use thinksafe_core::sampling::Sampling;
-use thinksafe_kernels::Pool;
+use std::borrow::Cow;
 
+use thinksafe_core::sampling::Sampling;
+use thinksafe_kernels::{Level, Pool};
+
+use crate::engine::candidates::{Row, Token, Weights};
 use crate::engine::draw::{Asked, Draw, Drawn, DrawnLogprobs};
 
 /// Draws a token from a row of logits, for engines of one's own; [`LocalGenerator`](crate::LocalGenerator) draws so.
@@ -26,12 +29,7 @@ use crate::engine::draw::{Asked, Draw, Drawn, DrawnLogprobs};
 /// assert_eq!(draw_token(&logits, &draw), Drawn::Token { id: 2, logprobs: None });
 /// ```
 pub fn draw_token(logits: &[f32], draw: &Draw<'_>) -> Drawn {
-    if logits.iter().any(|logit| !logit.is_finite()) {
-        return Drawn::NotFinite;
-    }
-    let id = choose(&mut logits.to_vec(), draw);
-    let logprobs = draw.logprobs.map(|asked| logprobs(logits, asked, id));
-    Drawn::Token { id, logprobs }
+    draw_at(Level::detect(), logits, draw).unwrap_or(Drawn::NotFinite)
 }
 
 /// Draws from each row of logits, the rows on all threads.
@@ -39,140 +37,121 @@ pub(crate) fn draw_rows(pool: &Pool, logits: &[f32], draws: &[Draw<'_>]) -> Vec<
     let width = logits.len() / draws.len().max(1);
     let mut drawn = vec![Drawn::NotFinite; draws.len()];
     pool.for_each_chunk(&mut drawn, 1, &|row, drawn| {
-        drawn[0] = draw_token(&logits[row * width..][..width], &draws[row]);
+        let logits = &logits[row * width..][..width];
+        drawn[0] = draw_at(pool.level(), logits, &draws[row]).unwrap_or(Drawn::NotFinite);
     });
     drawn
 }
 
-/// The choice from finite logits, to which the penalties are applied in place.
-fn choose(logits: &mut [f32], draw: &Draw<'_>) -> u32 {
-    penalize(logits, draw);
-    if draw.sampling.is_greedy() {
-        return most_likely(logits);
-    }
-    let kept = kept(logits, draw.sampling);
-    let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
-    let mut left = draw.uniform * total;
-    for (id, weight) in &kept {
-        left -= weight;
-        if left < 0.0 {
-            return *id;
-        }
-    }
-    // The draw is below 1, so only rounding of the sum leads here.
-    kept.last().map_or(0, |(id, _)| *id)
-}
-
-/// The first of the largest logits.
-fn most_likely(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = id;
-        }
-    }
-    best as u32
-}
-
-fn penalize(logits: &mut [f32], draw: &Draw<'_>) {
-    let sampling = draw.sampling;
-    let unique = |tokens: &[u32]| {
-        let mut tokens = tokens.to_vec();
-        tokens.sort_unstable();
-        tokens.dedup();
-        tokens
+/// `None` if the logits are not finite, as the model gave them or after the penalties.
+fn draw_at(level: Level, logits: &[f32], draw: &Draw<'_>) -> Option<Drawn> {
+    let row = Row::new(level, logits)?;
+    let id = match penalized(logits, draw) {
+        Cow::Borrowed(_) => choose(&row, draw),
+        Cow::Owned(penalized) => choose(&Row::new(level, &penalized)?, draw),
     };
-    let repetition = sampling.repetition_penalty as f32;
-    if sampling.repetition_penalty != 1.0 {
-        for id in unique(draw.tokens) {
-            let logit = &mut logits[id as usize];
-            *logit = if *logit > 0.0 { *logit / repetition } else { *logit * repetition };
-        }
-    }
-    if sampling.presence_penalty != 0.0 {
-        for id in unique(&draw.tokens[draw.prompt..]) {
-            logits[id as usize] -= sampling.presence_penalty as f32;
-        }
-    }
+    let logprobs = draw.logprobs.map(|asked| logprobs(&row, asked, id));
+    Some(Drawn::Token { id, logprobs })
 }
 
-/// The tokens that may be drawn, most likely first, with weights relative to the most likely one.
-///
-/// As in `transformers`, each filter sees the distribution that the one before left: top-p's mass is that of the
-/// top-k tokens, and it keeps the token that crosses the threshold.
-fn kept(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
-    let most = logits.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-    let temperature = sampling.temperature;
-    let weight = |logit: f32| (f64::from(logit - most) / temperature).exp();
-    let mut kept: Vec<(u32, f64)>;
-    let total: f64;
-    if sampling.top_k > 0 && (sampling.top_k as usize) < logits.len() {
-        let top = top(logits, sampling.top_k as usize);
-        kept = top.into_iter().map(|(id, logit)| (id, weight(logit))).collect();
-        total = kept.iter().map(|(_, weight)| weight).sum();
-    } else {
-        total = logits.iter().map(|logit| weight(*logit)).sum();
-        kept = nucleus(logits, sampling.top_p * total, &weight);
+fn choose(row: &Row<'_>, draw: &Draw<'_>) -> u32 {
+    if draw.sampling.is_greedy() {
+        return row.most_likely();
     }
-    if sampling.top_p < 1.0 {
-        let mut before = 0.0;
-        kept.retain(|(_, weight)| {
-            let keep = before < sampling.top_p * total;
-            before += weight;
-            keep
+    let weights = row.weights(draw.sampling.temperature);
+    let Kept { mut tokens, mass } = Kept::new(row, &weights, draw);
+    let place = weights.place(&mut tokens, |sum| sum > draw.uniform * mass);
+    tokens.get(place).map_or(0, |token| token.id())
+}
+
+/// The logits with the penalties taken off.
+fn penalized<'a>(logits: &'a [f32], draw: &Draw<'_>) -> Cow<'a, [f32]> {
+    let mut logits = Cow::Borrowed(logits);
+    let Sampling { repetition_penalty, presence_penalty, .. } = *draw.sampling;
+    let repetition = repetition_penalty as f32;
+    if repetition_penalty != 1.0 {
+        for_each_distinct(draw.tokens, logits.to_mut(), |logit| {
+            *logit = if *logit > 0.0 { *logit / repetition } else { *logit * repetition };
         });
     }
-    if sampling.min_p > 0.0 {
-        kept.retain(|(_, weight)| *weight >= sampling.min_p);
+    if presence_penalty != 0.0 {
+        let presence = presence_penalty as f32;
+        for_each_distinct(&draw.tokens[draw.prompt..], logits.to_mut(), |l| *l -= presence);
     }
-    kept
+    logits
 }
 
-/// The `k` largest logits and every one equal to the smallest of them (as `transformers` keeps them), largest first.
-fn top(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    let mut values = logits.to_vec();
-    let (_, threshold, _) = values.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
-    let threshold = *threshold;
-    let mut top: Vec<(u32, f32)> =
-        (0..).zip(logits.iter().copied()).filter(|(_, logit)| *logit >= threshold).collect();
-    top.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    top
-}
-
-/// The most likely tokens until their weights reach `mass`, most likely first; all if they never do.
-///
-/// Vocabularies are large and nuclei small: ever larger heads are sorted until one is enough.
-fn nucleus(logits: &[f32], mass: f64, weight: &dyn Fn(f32) -> f64) -> Vec<(u32, f64)> {
-    let mut size = 64;
-    while size < logits.len() {
-        let head = top(logits, size);
-        let head: Vec<_> = head.into_iter().map(|(id, logit)| (id, weight(logit))).collect();
-        if head.iter().map(|(_, weight)| weight).sum::<f64>() >= mass {
-            return head;
+/// Changes the logit of each token once, however often it was seen.
+fn for_each_distinct(tokens: &[u32], logits: &mut [f32], change: impl Fn(&mut f32)) {
+    let mut seen = vec![0u64; logits.len().div_ceil(64)];
+    for id in tokens.iter().map(|id| *id as usize) {
+        let (word, bit) = (&mut seen[id / 64], 1 << (id % 64));
+        if *word & bit == 0 {
+            *word |= bit;
+            change(&mut logits[id]);
         }
-        size *= 8;
     }
-    let all = top(logits, logits.len());
-    all.into_iter().map(|(id, logit)| (id, weight(logit))).collect()
 }
 
-/// The log-probabilities asked for, of the model's own distribution; `logits` are as the model gave them.
-fn logprobs(logits: &[f32], asked: Asked<'_>, chosen: u32) -> DrawnLogprobs {
-    let most = f64::from(logits.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b)));
-    let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - most).exp()).sum();
-    let logprob = |id: u32| f64::from(logits[id as usize]) - most - sum.ln();
-    let count = asked.top.min(logits.len());
-    let mut top = if count > 0 { top(logits, count) } else { Vec::new() };
+/// The tokens that may be drawn, in no order.
+struct Kept {
+    /// All of them; or, where no filter cuts them, enough of the most likely ones to hold the draw.
+    tokens: Vec<Token>,
+    /// The weight of all of them.
+    mass: f64,
+}
+
+impl Kept {
+    /// As in `transformers`, each filter sees the distribution that the one before left: top-p's mass is that of the
+    /// top-k tokens, and it keeps the token that crosses the threshold.
+    fn new(row: &Row<'_>, weights: &Weights, draw: &Draw<'_>) -> Self {
+        let Sampling { top_k, top_p, min_p, .. } = *draw.sampling;
+        let (mut tokens, mut mass);
+        if top_k > 0 && (top_k as usize) < row.logits().len() {
+            tokens = row.top(top_k as usize);
+            mass = weights.sum(&tokens);
+        } else {
+            mass = row.mass(weights);
+            let share = if top_p < 1.0 { top_p } else { draw.uniform };
+            // What min-p drops need not be looked at, but it is part of the mass.
+            let floor = if min_p > 0.0 { weights.floor(min_p) } else { f32::NEG_INFINITY };
+            let enough = if min_p > 0.0 && top_p == 1.0 { mass } else { share * mass };
+            tokens = row.head(weights, enough, floor);
+        }
+        if top_p < 1.0 {
+            let last = weights.place(&mut tokens, |sum| sum >= top_p * mass);
+            tokens.truncate(last + 1);
+        }
+        if min_p > 0.0 {
+            tokens.retain(|token| weights.of(token.logit()) >= min_p);
+        }
+        if top_p < 1.0 || min_p > 0.0 {
+            mass = weights.sum(&tokens);
+        }
+        Self { tokens, mass }
+    }
+}
+
+/// The log-probabilities asked for, of the model's own distribution; `row` is as the model gave it.
+fn logprobs(row: &Row<'_>, asked: Asked<'_>, chosen: u32) -> DrawnLogprobs {
+    let weights = row.weights(1.0);
+    let normalizer = row.mass(&weights).ln();
+    let logprob = |id: u32| weights.log(row.logits()[id as usize]) - normalizer;
+    let count = asked.top.min(row.logits().len());
+    let mut top = if count > 0 { row.top(count) } else { Vec::new() };
+    top.sort_unstable();
     top.truncate(count);
     DrawnLogprobs {
         chosen: logprob(chosen),
-        top: top.into_iter().map(|(id, _)| (id, logprob(id))).collect(),
+        top: top.into_iter().map(|token| (token.id(), logprob(token.id()))).collect(),
         of: asked.of.iter().map(|id| logprob(*id)).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use thinksafe_core::seed::Philox;
+
     use super::*;
 
     fn sampling() -> Sampling {
@@ -192,6 +171,19 @@ mod tests {
     /// The logits of the probabilities 0.5, 0.1, 0.3, 0.1.
     fn four() -> Vec<f32> {
         [0.5f32, 0.1, 0.3, 0.1].map(f32::ln).into()
+    }
+
+    /// The tokens that may be drawn, most likely first, with their weights. The largest draw needs all of them.
+    fn kept(logits: &[f32], sampling: &Sampling) -> Vec<(u32, f64)> {
+        let draw = Draw { uniform: 1.0, ..from(sampling, &[], 0) };
+        let row = Row::new(Level::detect(), logits).unwrap();
+        let weights = row.weights(sampling.temperature);
+        let Kept { mut tokens, mass } = Kept::new(&row, &weights, &draw);
+        tokens.sort_unstable();
+        let kept: Vec<_> = tokens.iter().map(|t| (t.id(), weights.of(t.logit()))).collect();
+        let sum: f64 = kept.iter().map(|(_, weight)| weight).sum();
+        assert!((sum - mass).abs() <= 1e-12 * mass, "{sum} and {mass}");
+        kept
     }
 
     fn ids(logits: &[f32], sampling: &Sampling) -> Vec<u32> {
@@ -247,12 +239,103 @@ mod tests {
         }
     }
 
+    /// Everything sorted, everything summed: what is computed without sorting must choose the same.
+    fn plainly(logits: &[f32], draw: &Draw<'_>) -> u32 {
+        let Sampling { temperature, top_k, top_p, min_p, .. } = *draw.sampling;
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weight = |logit: f32| (f64::from(logit) - f64::from(most)) / temperature;
+        let mut all: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        if let Some((_, last)) = (top_k as usize).checked_sub(1).and_then(|k| all.get(k)).copied() {
+            all.retain(|(_, logit)| *logit >= last);
+        }
+        let mut all: Vec<(u32, f64)> = all.iter().map(|(i, l)| (*i, weight(*l).exp())).collect();
+        let (total, mut before) = (all.iter().map(|(_, w)| w).sum::<f64>(), 0.0);
+        all.retain(|(_, weight)| {
+            let keep = top_p == 1.0 || before < top_p * total;
+            before += weight;
+            keep && *weight >= min_p
+        });
+        let target = draw.uniform * all.iter().map(|(_, w)| w).sum::<f64>();
+        let mut sum = 0.0;
+        let reached = |(_, weight): &&(u32, f64)| {
+            sum += weight;
+            sum > target
+        };
+        all.iter().find(reached).unwrap_or(all.last().unwrap()).0
+    }
+
+    /// Rows like a trained model's, like an untrained one's, and with many ties.
+    fn rows(length: u64) -> [Vec<f32>; 3] {
+        let noise = Philox::new(length);
+        let bell = |i| (0..6).map(|n| noise.uniform(6 * i + n)).sum::<f64>() - 3.0;
+        let row = |f: &dyn Fn(u64) -> f64| (0..length).map(|i| f(i) as f32).collect();
+        [
+            row(&|i| if i % 97 == 5 { 12.0 + 3.0 * bell(i) } else { 4.0 * bell(i) }),
+            row(&bell),
+            row(&|i| (2.0 * bell(i)).round() / 2.0),
+        ]
+    }
+
+    #[test]
+    fn choices_are_those_of_a_full_sort_at_every_level() {
+        let all = [
+            sampling(),
+            Sampling { temperature: 0.6, top_p: 0.95, ..sampling() },
+            Sampling { top_p: 0.3, min_p: 0.02, ..sampling() },
+            Sampling { temperature: 1.7, min_p: 0.2, ..sampling() },
+            Sampling { top_k: 20, top_p: 0.9, ..sampling() },
+            Sampling { top_k: 3000, ..sampling() },
+            Sampling { temperature: 1e-320, ..sampling() },
+        ];
+        let uniform = Philox::new(3);
+        for length in [1, 2, 64, 65, 1000, 9001] {
+            for (row, logits) in rows(length).iter().enumerate() {
+                for (number, sampling) in all.iter().enumerate() {
+                    for i in 0..6 {
+                        let draw = Draw { uniform: uniform.uniform(i), ..from(sampling, &[], 0) };
+                        let expected = plainly(logits, &draw);
+                        for level in Level::available() {
+                            let found = draw_at(level, logits, &draw);
+                            let expected = Some(Drawn::Token { id: expected, logprobs: None });
+                            assert_eq!(found, expected, "{length}, row {row}, settings {number}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_drawn_alike_by_any_number_of_threads() {
+        let sampling = Sampling { temperature: 0.6, top_p: 0.95, ..sampling() };
+        let logits = rows(5000).concat();
+        let asked = Some(Asked { top: 3, of: &[1, 2] });
+        let draws = [0.1, 0.5, 0.9].map(|uniform| Draw {
+            uniform,
+            logprobs: asked,
+            ..from(&sampling, &[], 0)
+        });
+        let expected: Vec<Drawn> =
+            logits.chunks(5000).zip(&draws).map(|(row, draw)| draw_token(row, draw)).collect();
+        for threads in 1..4 {
+            assert_eq!(draw_rows(&Pool::new(threads), &logits, &draws), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_drawn_from_logits_that_are_not_finite() {
+        let penalty = Sampling { repetition_penalty: 1e300, ..sampling() };
+        for (logits, sampling) in [([0.0, f32::NAN], &sampling()), ([-1.0, 2.0], &penalty)] {
+            assert_eq!(draw_token(&logits, &from(sampling, &[0], 1)), Drawn::NotFinite);
+        }
+    }
+
     #[test]
     fn penalties_touch_seen_tokens_once() {
         let both = Sampling { repetition_penalty: 2.0, presence_penalty: 0.5, ..sampling() };
-        let mut logits = [1.0, -1.0, 4.0, 3.0];
-        penalize(&mut logits, &from(&both, &[0, 0, 1, 2, 2], 3));
-        assert_eq!(logits, [0.5, -2.0, 1.5, 3.0]);
+        let found = penalized(&[1.0, -1.0, 4.0, 3.0], &from(&both, &[0, 0, 1, 2, 2], 3));
+        assert_eq!(*found, [0.5, -2.0, 1.5, 3.0]);
     }
 
     #[test]
@@ -262,7 +345,9 @@ mod tests {
 
     #[test]
     fn log_probabilities_are_of_the_whole_distribution() {
-        let found = logprobs(&four(), Asked { top: 2, of: &[3] }, 1);
+        let logits = four();
+        let row = Row::new(Level::detect(), &logits).unwrap();
+        let found = logprobs(&row, Asked { top: 2, of: &[3] }, 1);
         assert!((found.chosen - 0.1f64.ln()).abs() < 1e-6);
         assert!((found.of[0] - 0.1f64.ln()).abs() < 1e-6);
         assert_eq!(found.top.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [0, 2]);
@@ -289,8 +374,8 @@ mod tests {
         for (number, mut case) in golden.cases.into_iter().enumerate() {
             case.sampling.entry("top_p").or_insert(1.0.into());
             let sampling: Sampling = serde_json::from_value(case.sampling.into()).unwrap();
-            penalize(&mut case.logits, &from(&sampling, &case.seen, case.seen.len()));
-            let kept = kept(&case.logits, &sampling);
+            let logits = penalized(&case.logits, &from(&sampling, &case.seen, case.seen.len()));
+            let kept = kept(&logits, &sampling);
             let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
             let mut ours = vec![0.0; case.logits.len()];
             for (id, weight) in kept {

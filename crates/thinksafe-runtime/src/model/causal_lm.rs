@@ -10,12 +10,12 @@ use crate::lora::{Delta, LoraConfig, LoraSwitch};
 use crate::model::attention::{Attend, Causal};
 use crate::model::decoder::{Decoder, Tokens};
 use crate::model::random::Random;
-use crate::model::save::hash_tensor;
+use crate::model::weight::Weight;
 use crate::model::weights::Checkpoint;
 use crate::model::{Mode, ModelConfig, PaddedBatch};
 use crate::{Device, Error, Placement};
 
-/// A decoder with its weights on a device, and at most one LoRA adapter.
+/// A decoder with its weights, and at most one LoRA adapter.
 ///
 /// ```
 /// use thinksafe_core::seed::Seed;
@@ -46,6 +46,14 @@ pub struct CausalLm {
 impl CausalLm {
     /// Loads a Hugging Face folder: `config.json` and `model.safetensors`, or shards and their index.
     ///
+    /// Everything is checked now, each byte read once. On the CPU the weights then stay in the files, mapped, until
+    /// something needs them in libtorch: a forward pass, [`Self::parameters`], merging. A [`LocalGenerator`] needs only
+    /// its own, packed form, so a process that does nothing but generate holds one copy of the weights, and one that
+    /// trains holds two. Until the model is dropped its files must not be changed in place; they may be replaced by
+    /// others of the same names, as [`Self::save`] does, or deleted.
+    ///
+    /// [`LocalGenerator`]: crate::LocalGenerator
+    ///
     /// # Errors
     /// [`Error::Config`] for a configuration that is wrong or not supported, [`Error::Checkpoint`] for damaged
     /// files, [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::Dtype`] and
@@ -59,6 +67,10 @@ impl CausalLm {
         checkpoint.finish(&|name| {
             name.ends_with("rotary_emb.inv_freq") || tied && name == "lm_head.weight"
         })?;
+        decoder.check()?;
+        if !placement.device.is_cpu() {
+            decoder.place()?;
+        }
         let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned();
         Ok(Self::new(name, config, decoder, placement))
     }
@@ -116,18 +128,24 @@ impl CausalLm {
     /// Computes [`Self::weights_hash`] anew, after base weights were changed through [`Self::parameters`].
     pub fn rehash(&mut self) {
         let mut tensors = Vec::new();
-        self.decoder.visit(&mut |name, tensor| {
-            tensors.push((name, tensor.size(), hash_tensor(tensor)));
-        });
+        for (name, weight) in self.weights() {
+            tensors.push((name, weight.shape(), weight.hash()));
+        }
         let content = (&self.config, self.placement.precision, &tensors);
         self.weights_hash = ContentHash::of("thinksafe.weights", &content);
     }
 
     /// The base weights by their Hugging Face names, sharing memory with the model. A tied head is not listed.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
-        let mut parameters = Vec::new();
-        self.decoder.visit(&mut |name, tensor| parameters.push((name, tensor.shallow_clone())));
-        parameters
+        let weights = self.weights().into_iter();
+        weights.map(|(name, weight)| (name, weight.tensor().shallow_clone())).collect()
+    }
+
+    /// The base weights by their Hugging Face names, where they are. A tied head is not listed.
+    pub(crate) fn weights(&self) -> Vec<(String, &Weight)> {
+        let mut weights = Vec::new();
+        self.decoder.visit(&mut |name, weight| weights.push((name, weight)));
+        weights
     }
 
     /// The last hidden states of whole sequences, after the final norm. Differentiable; within `tch::no_grad` nothing

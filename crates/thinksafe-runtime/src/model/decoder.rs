@@ -7,19 +7,21 @@ use crate::lora::Delta;
 use crate::model::ModelConfig;
 use crate::model::attention::{Attend, Attention};
 use crate::model::linear::Linear;
+use crate::model::mapped::check_all;
 use crate::model::mlp::Mlp;
 use crate::model::norm::RmsNorm;
 use crate::model::rope::Rotation;
+use crate::model::weight::Weight;
 use crate::model::weights::Source;
 
 /// Embedding, layers, final norm and output head.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    embedding: Tensor, // [V, E]
+    embedding: Weight, // [V, E]
     layers: Vec<Layer>,
     norm: RmsNorm,
     /// `None` if tied to the embedding.
-    head: Option<Tensor>, // [V, E]
+    head: Option<Weight>, // [V, E]
     frequencies: Tensor, // [D / 2], f32
 }
 
@@ -51,7 +53,7 @@ impl Decoder {
         delta: Delta,
         each: &mut dyn FnMut(&Tensor),
     ) -> Tensor {
-        let mut x = Tensor::embedding(&self.embedding, tokens.ids, -1, false, false);
+        let mut x = Tensor::embedding(self.embedding.tensor(), tokens.ids, -1, false, false);
         let rotation = Rotation::new(&self.frequencies, tokens.positions, x.kind());
         for layer in &self.layers {
             each(&x);
@@ -62,11 +64,12 @@ impl Decoder {
 
     /// `[.., E]` to logits `[.., V]`.
     pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
-        hidden.linear(self.head.as_ref().unwrap_or(&self.embedding), None::<&Tensor>)
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        hidden.linear(head.tensor(), None::<&Tensor>)
     }
 
-    /// Every base tensor with its Hugging Face name, the tied head left out.
-    pub(crate) fn visit(&self, visit: &mut dyn FnMut(String, &Tensor)) {
+    /// Every base weight with its Hugging Face name, the tied head left out.
+    pub(crate) fn visit<'a>(&'a self, visit: &mut dyn FnMut(String, &'a Weight)) {
         visit("model.embed_tokens.weight".to_owned(), &self.embedding);
         for (i, layer) in self.layers.iter().enumerate() {
             layer.visit(&format!("model.layers.{i}"), visit);
@@ -75,6 +78,30 @@ impl Decoder {
         if let Some(head) = &self.head {
             visit("lm_head.weight".to_owned(), head);
         }
+    }
+
+    /// Reads the values of all weights that are in files, once.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for the first that has values that are not finite in its precision.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let mut in_files = Vec::new();
+        self.visit(&mut |_, weight| in_files.extend(weight.in_file()));
+        check_all(&in_files)
+    }
+
+    /// Takes all weights out of their files and into libtorch.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] if the device has no room.
+    pub(crate) fn place(&self) -> Result<(), Error> {
+        let mut placed = Ok(());
+        self.visit(&mut |_, weight| {
+            if placed.is_ok() {
+                placed = weight.place().map(|_| ());
+            }
+        });
+        placed
     }
 
     /// Every projection inside the layers: its full name, its own name, itself.
@@ -143,7 +170,7 @@ impl Layer {
         &x + self.mlp.forward(&self.inner_norm.forward(&x), delta)
     }
 
-    fn visit(&self, name: &str, visit: &mut dyn FnMut(String, &Tensor)) {
+    fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(String, &'a Weight)) {
         self.input_norm.visit(&format!("{name}.input_layernorm"), visit);
         for (part, linear) in self.attention.linears() {
             linear.visit(&format!("{name}.self_attn.{part}"), visit);

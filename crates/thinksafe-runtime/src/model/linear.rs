@@ -4,13 +4,14 @@ use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::lora::{Adapter, Delta};
+use crate::model::weight::Weight;
 use crate::model::weights::Source;
 
 /// `y = x W^T + b`, plus the adapter's delta while it is on.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    weight: Tensor, // [out, in]
-    bias: Option<Tensor>,
+    weight: Weight, // [out, in]
+    bias: Option<Weight>,
     pub(crate) adapter: Option<Adapter>,
 }
 
@@ -28,7 +29,7 @@ impl Linear {
 
     /// `[.., in]` to `[.., out]`.
     pub(crate) fn forward(&self, x: &Tensor, delta: Delta) -> Tensor {
-        let base = x.linear(&self.weight, self.bias.as_ref());
+        let base = x.linear(self.weight.tensor(), self.bias.as_ref().map(Weight::tensor));
         match (&self.adapter, delta) {
             (Some(adapter), Delta::Added { dropout }) => adapter.add_to(&base, x, dropout),
             _ => base,
@@ -37,15 +38,16 @@ impl Linear {
 
     /// Input and output width.
     pub(crate) fn sizes(&self) -> [i64; 2] {
-        let size = self.weight.size();
+        let size = self.weight.shape();
         [size[1], size[0]]
     }
 
     /// Adds the adapter's product to the weight, in f32, and drops the adapter.
     pub(crate) fn merge(&mut self) {
         if let Some(adapter) = self.adapter.take() {
-            let merged = self.weight.to_kind(Kind::Float) + adapter.product();
-            tch::no_grad(|| self.weight.copy_(&merged));
+            let mut weight = self.weight.tensor().shallow_clone();
+            let merged = weight.to_kind(Kind::Float) + adapter.product();
+            tch::no_grad(|| weight.copy_(&merged));
         }
     }
 
@@ -53,7 +55,7 @@ impl Linear {
         self.weight.device()
     }
 
-    pub(crate) fn visit(&self, name: &str, visit: &mut dyn FnMut(String, &Tensor)) {
+    pub(crate) fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(String, &'a Weight)) {
         visit(format!("{name}.weight"), &self.weight);
         if let Some(bias) = &self.bias {
             visit(format!("{name}.bias"), bias);

@@ -8,8 +8,9 @@ use thinksafe_core::seed::Seed;
 
 use crate::lora::{Adapter, LoraConfig, LoraSwitch, PeftFolder, peft_name};
 use crate::model::CausalLm;
-use crate::model::save::{hash_tensor, write_safetensors};
-use crate::model::weights::{Checkpoint, Source};
+use crate::model::save::write_safetensors;
+use crate::model::weight::Weight;
+use crate::model::weights::Checkpoint;
 use crate::{Error, Placement, Precision};
 
 impl CausalLm {
@@ -48,8 +49,8 @@ impl CausalLm {
         for (name, target, linear) in self.decoder.linears() {
             if config.targets.iter().any(|t| t == target) {
                 let ([input, output], rank) = (linear.sizes(), i64::from(config.rank));
-                let a = file.tensor(&peft_name(&name, "lora_A"), &[rank, input])?;
-                let b = file.tensor(&peft_name(&name, "lora_B"), &[output, rank])?;
+                let a = file.place(&peft_name(&name, "lora_A"), &[rank, input])?;
+                let b = file.place(&peft_name(&name, "lora_B"), &[output, rank])?;
                 adapters.push(Adapter::new(&config, a, b));
             }
         }
@@ -72,7 +73,9 @@ impl CausalLm {
     pub fn save_lora(&self, dir: &Path) -> Result<(), Error> {
         let config = self.lora.as_ref().ok_or_else(|| no_adapter("saving an adapter"))?;
         let folder = PeftFolder(dir);
-        write_safetensors(&folder.weights_path(), &self.lora_parameters(), Precision::F32)?;
+        let matrices: Vec<_> = self.lora_weights().collect();
+        let matrices = matrices.iter().map(|(name, weight)| (name.as_str(), weight));
+        write_safetensors(&folder.weights_path(), matrices, Precision::F32)?;
         folder.write_config(config)
     }
 
@@ -97,9 +100,8 @@ impl CausalLm {
     pub fn adapter_hash(&self) -> Option<ContentHash> {
         let config = self.lora.as_ref().filter(|_| self.switch == LoraSwitch::On)?;
         let matrices: Vec<_> = self
-            .lora_parameters()
-            .iter()
-            .map(|(name, tensor)| (name.clone(), tensor.size(), hash_tensor(tensor)))
+            .lora_weights()
+            .map(|(name, weight)| (name, weight.shape(), weight.hash()))
             .collect();
         // Dropout has no part in what a finished adapter computes.
         Some(ContentHash::of("thinksafe.adapter", &(config.rank, config.alpha, matrices)))
@@ -137,6 +139,10 @@ impl CausalLm {
         }
         let (needed, found) = ("none: merge or detach it first", "a LoRA adapter");
         Err(Error::Adapter { operation, needed, found })
+    }
+
+    fn lora_weights(&self) -> impl Iterator<Item = (String, Weight)> {
+        self.lora_parameters().into_iter().map(|(name, tensor)| (name, Weight::Placed(tensor)))
     }
 
     fn adopt(&mut self, config: LoraConfig) {

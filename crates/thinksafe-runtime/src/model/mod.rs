@@ -5,9 +5,11 @@ mod batch;
 mod causal_lm;
 mod config;
 mod config_json;
+mod convert;
 pub(crate) mod decoder;
 mod linear;
 mod lora;
+mod mapped;
 mod mlp;
 mod norm;
 mod random;
@@ -15,6 +17,7 @@ mod rope;
 mod save;
 #[cfg(test)]
 mod tests;
+pub(crate) mod weight;
 mod weights;
 
 pub use batch::{Mode, PaddedBatch};

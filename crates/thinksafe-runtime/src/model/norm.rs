@@ -3,12 +3,13 @@
 use tch::{Kind, Tensor};
 
 use crate::Error;
+use crate::model::weight::Weight;
 use crate::model::weights::Source;
 
 /// `weight * x / sqrt(mean(x^2) + eps)` over the last dimension; the mean in f32.
 #[derive(Debug)]
 pub(crate) struct RmsNorm {
-    weight: Tensor,
+    weight: Weight,
     eps: f64,
 }
 
@@ -28,10 +29,10 @@ impl RmsNorm {
         let wide = x.to_kind(Kind::Float);
         let mean = wide.square().mean_dim(-1, true, None);
         let scaled = wide * (mean + self.eps).rsqrt();
-        &self.weight * scaled.to_kind(kind)
+        self.weight.tensor() * scaled.to_kind(kind)
     }
 
-    pub(crate) fn visit(&self, name: &str, visit: &mut dyn FnMut(String, &Tensor)) {
+    pub(crate) fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(String, &'a Weight)) {
         visit(format!("{name}.weight"), &self.weight);
     }
 }

@@ -3,6 +3,7 @@
 use tch::Tensor;
 use thinksafe_core::seed::{Philox, Seed};
 
+use crate::model::weight::Weight;
 use crate::model::weights::Source;
 use crate::{Error, Placement};
 
@@ -15,7 +16,7 @@ pub(crate) struct Random {
 }
 
 impl Source for Random {
-    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor, Error> {
+    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Weight, Error> {
         let count = shape.iter().product::<i64>() as usize;
         let values = match shape {
             [_] if name.ends_with("bias") => vec![0.0; count],
@@ -26,6 +27,7 @@ impl Source for Random {
             .and_then(|t| t.f_view(shape))
             .and_then(|t| t.f_to_device(self.placement.device.into()))
             .and_then(|t| t.f_to_kind(self.placement.precision.kind()))
+            .map(Weight::Placed)
             .map_err(|source| Error::backend(format!("place tensor {name}"), source))
     }
 }

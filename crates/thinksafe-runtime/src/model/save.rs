@@ -5,11 +5,10 @@ use std::path::Path;
 
 use safetensors::{Dtype, View};
 use serde_json::Value;
-use tch::{Kind, Tensor};
 use thinksafe_core::fs;
-use thinksafe_core::hash::ContentHash;
 
 use crate::model::CausalLm;
+use crate::model::weight::Weight;
 use crate::{Error, Precision};
 
 impl CausalLm {
@@ -23,7 +22,9 @@ impl CausalLm {
     pub fn save(&self, dir: &Path) -> Result<(), Error> {
         self.need_no_adapter("saving the model")?;
         let precision = self.placement.precision;
-        write_safetensors(&dir.join("model.safetensors"), &self.parameters(), precision)?;
+        let weights = self.weights();
+        let weights = weights.iter().map(|(name, weight)| (name.as_str(), *weight));
+        write_safetensors(&dir.join("model.safetensors"), weights, precision)?;
         let mut json = self.config.json().clone();
         let old_name = json.contains_key("torch_dtype") && !json.contains_key("dtype");
         let field = if old_name { "torch_dtype" } else { "dtype" };
@@ -32,19 +33,14 @@ impl CausalLm {
     }
 }
 
-/// Hash of a tensor's values in its own precision.
-pub(super) fn hash_tensor(tensor: &Tensor) -> ContentHash {
-    ContentHash::of_bytes(bytes(tensor))
-}
-
 /// Writes tensors of one precision as a safetensors file with PyTorch's mark.
-pub(super) fn write_safetensors(
+pub(super) fn write_safetensors<'a>(
     path: &Path,
-    tensors: &[(String, Tensor)],
+    tensors: impl Iterator<Item = (&'a str, &'a Weight)>,
     precision: Precision,
 ) -> Result<(), Error> {
     let dtype = precision.dtype();
-    let views = tensors.iter().map(|(name, tensor)| (name, Stored::new(tensor, dtype)));
+    let views = tensors.map(|(name, weight)| (name, Stored::new(weight, dtype)));
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -60,17 +56,17 @@ pub(super) fn write_safetensors(
     Ok(fs::rename(&temporary, path)?)
 }
 
-/// A tensor that gives its bytes when they are written, so that only one copy is held at a time.
+/// A weight that gives its bytes when they are written, so that only one copy is held at a time.
 struct Stored<'a> {
-    tensor: &'a Tensor,
+    weight: &'a Weight,
     shape: Vec<usize>,
     dtype: Dtype,
 }
 
 impl<'a> Stored<'a> {
-    fn new(tensor: &'a Tensor, dtype: Dtype) -> Self {
-        let shape = tensor.size().iter().map(|&n| n as usize).collect();
-        Self { tensor, shape, dtype }
+    fn new(weight: &'a Weight, dtype: Dtype) -> Self {
+        let shape = weight.shape().iter().map(|&n| n as usize).collect();
+        Self { weight, shape, dtype }
     }
 }
 
@@ -84,20 +80,10 @@ impl View for Stored<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(bytes(self.tensor))
+        Cow::Owned(self.weight.bytes())
     }
 
     fn data_len(&self) -> usize {
-        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
+        self.weight.len() * self.dtype.bitsize() / 8
     }
-}
-
-/// A tensor's values in memory order, little endian as on every machine that libtorch runs on.
-fn bytes(tensor: &Tensor) -> Vec<u8> {
-    debug_assert!(matches!(tensor.kind(), Kind::Float | Kind::BFloat16 | Kind::Half));
-    let tensor = tensor.detach().to_device(tch::Device::Cpu).contiguous();
-    let count = tensor.numel();
-    let mut bytes = vec![0; count * tensor.kind().elt_size_in_bytes()];
-    tensor.copy_data_u8(&mut bytes, count);
-    bytes
 }

@@ -1,22 +1,25 @@
 //! Where a decoder's tensors come from: safetensors files, single or sharded.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use crate::model::mapped::{Entry, File, Mapped};
+use crate::model::weight::Weight;
 use crate::{Error, Placement, native};
 
 /// What a decoder is built from.
 pub(crate) trait Source {
-    /// The tensor of this name, which must have this shape.
-    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor, Error>;
+    /// The weight of this name, which must have this shape.
+    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Weight, Error>;
 }
 
-/// The tensors of a checkpoint, mapped into memory and converted as they are taken.
+/// The tensors of a checkpoint, mapped into memory.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     origin: PathBuf,
@@ -28,17 +31,8 @@ pub(crate) struct Checkpoint {
 
 #[derive(Debug)]
 struct Shard {
-    path: PathBuf,
-    map: Mmap,
+    file: Arc<File>,
     tensors: HashMap<String, Entry>,
-}
-
-/// Where a tensor lies in its file.
-#[derive(Debug)]
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<i64>,
-    bytes: std::ops::Range<usize>,
 }
 
 impl Checkpoint {
@@ -55,7 +49,8 @@ impl Checkpoint {
             let shard = Shard::open(dir.join(&file))?;
             for name in names {
                 if !shard.tensors.contains_key(&name) {
-                    return Err(Error::MissingTensor { path: shard.path, tensor: name });
+                    let path = shard.file.path.clone();
+                    return Err(Error::MissingTensor { path, tensor: name });
                 }
                 left.insert(name, shards.len());
             }
@@ -75,6 +70,13 @@ impl Checkpoint {
         Ok(Self { origin: path.to_owned(), shards: vec![shard], left, placement })
     }
 
+    /// The tensor of this name, checked and in libtorch.
+    pub(crate) fn place(&mut self, name: &str, shape: &[i64]) -> Result<Tensor, Error> {
+        let mapped = self.take(name, shape)?;
+        mapped.check()?;
+        mapped.place()
+    }
+
     /// Ends the reading: a tensor that nobody took has no place in the model.
     pub(crate) fn finish(self, ignored: &dyn Fn(&str) -> bool) -> Result<(), Error> {
         let unexpected: Vec<&String> = self.left.keys().filter(|name| !ignored(name)).collect();
@@ -87,17 +89,22 @@ impl Checkpoint {
             }),
         }
     }
-}
 
-impl Source for Checkpoint {
-    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Tensor, Error> {
+    fn take(&mut self, name: &str, shape: &[i64]) -> Result<Mapped, Error> {
         let Some(shard) = self.left.remove(name) else {
             return Err(Error::MissingTensor {
                 path: self.origin.clone(),
                 tensor: name.to_owned(),
             });
         };
-        self.shards[shard].read(name, shape, self.placement)
+        self.shards[shard].find(name, shape, self.placement)
+    }
+}
+
+impl Source for Checkpoint {
+    /// The values are not looked at: [`Decoder::check`](crate::model::decoder::Decoder::check) does that.
+    fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Weight, Error> {
+        Ok(Weight::Mapped(self.take(name, shape)?, OnceCell::new()))
     }
 }
 
@@ -120,61 +127,21 @@ impl Shard {
             let reason = format!("{} bytes long, its header says {end}", map.len());
             return Err(damaged(reason));
         }
-        Ok(Self { path, map, tensors })
+        Ok(Self { file: Arc::new(File { path, map }), tensors })
     }
 
-    fn read(&self, name: &str, shape: &[i64], placement: Placement) -> Result<Tensor, Error> {
+    fn find(&self, name: &str, shape: &[i64], placement: Placement) -> Result<Mapped, Error> {
         let entry = &self.tensors[name];
-        let kind = self.kind(name, entry)?;
+        let (path, tensor) = (self.file.path.clone(), name.to_owned());
+        if !matches!(entry.dtype, Dtype::F32 | Dtype::BF16 | Dtype::F16) {
+            return Err(Error::Dtype { path, tensor, found: format!("{:?}", entry.dtype) });
+        }
         if entry.shape != shape {
-            return Err(Error::Shape {
-                path: self.path.clone(),
-                tensor: name.to_owned(),
-                found: entry.shape.clone(),
-                expected: shape.to_owned(),
-            });
+            let (found, expected) = (entry.shape.clone(), shape.to_owned());
+            return Err(Error::Shape { path, tensor, found, expected });
         }
-        let bytes = &self.map[entry.bytes.clone()];
-        let (tensor, not_finite) = place(bytes, shape, kind, placement)
-            .map_err(|source| Error::backend(format!("place tensor {name}"), source))?;
-        if not_finite > 0 {
-            return Err(Error::NotFinite {
-                path: self.path.clone(),
-                tensor: name.to_owned(),
-                count: not_finite,
-            });
-        }
-        Ok(tensor)
+        Ok(Mapped::new(self.file.clone(), tensor, entry.clone(), placement))
     }
-
-    fn kind(&self, name: &str, entry: &Entry) -> Result<Kind, Error> {
-        match entry.dtype {
-            Dtype::F32 => Ok(Kind::Float),
-            Dtype::BF16 => Ok(Kind::BFloat16),
-            Dtype::F16 => Ok(Kind::Half),
-            other => Err(Error::Dtype {
-                path: self.path.clone(),
-                tensor: name.to_owned(),
-                found: format!("{other:?}"),
-            }),
-        }
-    }
-}
-
-/// Copies a tensor to its place and counts the values that are not finite there: an f32 value beyond the range of f16
-/// would become an infinity.
-fn place(
-    bytes: &[u8],
-    shape: &[i64],
-    kind: Kind,
-    placement: Placement,
-) -> Result<(Tensor, i64), tch::TchError> {
-    let tensor = Tensor::f_from_data_size(bytes, shape, kind)?
-        .f_to_device(placement.device.into())?
-        .f_to_kind(placement.precision.kind())?;
-    let finite = tensor.f_isfinite()?.f_sum(Kind::Int64)?;
-    let not_finite = tensor.numel() as i64 - i64::try_from(finite)?;
-    Ok((tensor, not_finite))
 }
 
 /// The shard files that an index names, each with the tensors it holds.
