@@ -23,6 +23,13 @@ pub(crate) trait Backend {
     /// Bytes of one page.
     fn page_bytes(&self) -> usize;
 
+    /// Takes memory for a page before a step uses it; false if there is none, for it and every later page.
+    ///
+    /// By default memory comes as steps use it, and the operating system has it or ends the process.
+    fn hold(&mut self, _: PageId) -> bool {
+        true
+    }
+
     /// Computes all segments, and returns the logits `[segments that draw, V]` in their order, in f32 on the host.
     fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32>;
 

@@ -73,6 +73,13 @@ impl Pages {
         Some(page)
     }
 
+    /// Takes back a page that was allocated for the first time and has no memory: there are no more than those before.
+    pub(crate) fn end_before(&mut self, page: PageId) {
+        assert_eq!(page.index() + 1, self.references.len(), "memory ends at the newest page");
+        self.references.pop();
+        self.limit = self.references.len();
+    }
+
     /// Takes a reference away.
     pub(crate) fn release(&mut self, page: PageId) {
         let references = &mut self.references[page.index()];
@@ -149,6 +156,17 @@ mod tests {
         assert_eq!(pages.find(Prefix::START, &tokens(1)), None);
         assert_eq!(pages.find(after_a, &tokens(0)), None);
         assert_eq!(pages.find(Prefix::START, &tokens(0)[..15]), None);
+    }
+
+    #[test]
+    fn where_memory_ends_the_limit_is_what_there_is() {
+        let mut pages = Pages::new(8);
+        let held = pages.allocate().unwrap();
+        let without = pages.allocate().unwrap();
+        pages.end_before(without);
+        assert_eq!((pages.allocate(), pages.occupancy()), (None, (1, 1)));
+        pages.release(held);
+        assert_eq!(pages.allocate(), Some(held));
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod step;
 use tch::{Device, Kind, Tensor};
 use thinksafe_kernels::Pool;
 
-use crate::engine::{Backend, Draw, Drawn, Segment, TOKENS_PER_PAGE};
+use crate::engine::{Backend, Draw, Drawn, PageId, Segment, TOKENS_PER_PAGE};
 use crate::model::decoder::Tokens;
 use crate::model::{CausalLm, ModelConfig};
 use crate::torch::arena::Arena;
@@ -77,6 +77,10 @@ impl WithModel<'_> {
 impl Backend for WithModel<'_> {
     fn page_bytes(&self) -> usize {
         self.store.page_bytes()
+    }
+
+    fn hold(&mut self, page: PageId) -> bool {
+        self.store.arena.hold(page.index() + 1)
     }
 
     fn logits(&mut self, _: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
