@@ -34,3 +34,4 @@ pub use engine::{Asked, Draw, Drawn, DrawnLogprobs, EngineOptions, LocalGenerato
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
 pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};
+pub use torch::{CudaAttention, CudaLaunch, CudaOptions};

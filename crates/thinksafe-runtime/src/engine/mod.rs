@@ -17,6 +17,8 @@ mod scheduler;
 mod sequence;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torch_tests;
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -33,7 +35,7 @@ pub use sampler::draw_token;
 use crate::cpu::CpuBackend;
 use crate::engine::scheduler::Scheduler;
 use crate::model::CausalLm;
-use crate::torch::TorchBackend;
+use crate::torch::{CudaOptions, TorchBackend};
 use crate::{Error, Precision};
 
 /// How the engine uses the machine. None of it decides what is generated on the CPU, to the bit.
@@ -48,12 +50,15 @@ pub struct EngineOptions {
     pub kv_bytes: usize,
     /// Threads of the CPU decoder; 0: as many as the machine has cores. On other devices they draw tokens.
     pub threads: usize,
+    /// How steps are computed on CUDA devices.
+    pub cuda: CudaOptions,
 }
 
 impl Default for EngineOptions {
     /// 64 sequences, 512 tokens a step, 2 GiB, all cores.
     fn default() -> Self {
-        Self { max_batch: 64, step_tokens: 512, kv_bytes: 2 << 30, threads: 0 }
+        let cuda = CudaOptions::default();
+        Self { max_batch: 64, step_tokens: 512, kv_bytes: 2 << 30, threads: 0, cuda }
     }
 }
 
@@ -83,7 +88,7 @@ struct Prepared {
 #[derive(Debug)]
 enum Kind {
     Cpu(Box<dyn CpuBackend>),
-    Torch(TorchBackend),
+    Torch(Box<TorchBackend>),
 }
 
 impl LocalGenerator {
@@ -139,7 +144,7 @@ impl LocalGenerator {
 
     fn prepared(&mut self) -> &mut Prepared {
         let Self { model, options, backend, .. } = self;
-        backend.get_or_insert_with(|| Prepared::new(model, options.kv_bytes))
+        backend.get_or_insert_with(|| Prepared::new(model, *options))
     }
 
     fn identify(&self) -> Identity {
@@ -154,19 +159,19 @@ impl LocalGenerator {
 }
 
 impl Prepared {
-    fn new(model: &CausalLm, kv_bytes: usize) -> Self {
+    fn new(model: &CausalLm, options: EngineOptions) -> Self {
         let on_cpu = model.device().is_cpu();
         let backend = match model.placement().precision {
             Precision::Bf16 if on_cpu => Kind::Cpu(crate::cpu::bf16(model)),
             // f16 is widened: the decoder computes in f32 in any case.
             _ if on_cpu => Kind::Cpu(crate::cpu::f32(model)),
-            _ => Kind::Torch(TorchBackend::new(model)),
+            _ => Kind::Torch(Box::new(TorchBackend::new(model, options.cuda))),
         };
         let page_bytes = match &backend {
             Kind::Cpu(backend) => backend.page_bytes(),
             Kind::Torch(backend) => backend.page_bytes(),
         };
-        Self { pages: Pages::new(kv_bytes / page_bytes), backend }
+        Self { pages: Pages::new(options.kv_bytes / page_bytes), backend }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::fixture::{SHAPES, model};
 use crate::{EngineOptions, LocalGenerator, LoraConfig, LoraSwitch, Precision};
 
 /// A tokenizer of the words w4 to w100, whose template puts marks around messages.
-fn chat(dir: &Path) -> Chat {
+pub(super) fn chat(dir: &Path) -> Chat {
     let mut vocab: BTreeMap<String, u32> = (4..101).map(|i| (format!("w{i}"), i)).collect();
     let added = ["<end>", "<user>", "<model>", "<unk>"];
     vocab.extend(added.iter().enumerate().map(|(i, t)| ((*t).to_owned(), i as u32)));
@@ -46,7 +46,7 @@ fn small() -> EngineOptions {
     EngineOptions { max_batch: 3, step_tokens: 20, threads: 1, ..EngineOptions::default() }
 }
 
-fn request(id: u64) -> Request {
+pub(super) fn request(id: u64) -> Request {
     let words = |n: u64| (0..n).map(|i| format!("w{}", 4 + (i * i + id % 3) % 97));
     let text: Vec<String> = words(1 + id * 5 % 60).collect();
     let sampling = Sampling {
@@ -58,7 +58,7 @@ fn request(id: u64) -> Request {
     Request::new(id, prompt, sampling, SampleSeed(1000 + id))
 }
 
-fn serve(engine: &mut LocalGenerator, requests: Vec<Request>) -> Vec<Completion> {
+pub(super) fn serve(engine: &mut LocalGenerator, requests: Vec<Request>) -> Vec<Completion> {
     let mut completions = Vec::new();
     engine
         .generate(&mut requests.into_iter(), &mut |completion| {
@@ -84,7 +84,7 @@ fn a_sample_is_the_same_in_every_batch_order_and_memory() {
     for (max_batch, step_tokens, kv_bytes, threads) in
         [(1, 1, 1 << 24, 1), (3, 20, 1 << 24, 2), (64, 512, 1 << 24, 3), (8, 33, pages(9), 1)]
     {
-        let options = EngineOptions { max_batch, step_tokens, kv_bytes, threads };
+        let options = EngineOptions { max_batch, step_tokens, kv_bytes, threads, ..small() };
         let mut engine = engine(options);
         let mut reversed = requests();
         reversed.reverse();

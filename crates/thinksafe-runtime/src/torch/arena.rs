@@ -5,7 +5,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::engine::TOKENS_PER_PAGE;
 
 /// How memory is taken, not filled; tests put one here that runs out.
-type Allocate = fn(&[i64], (Kind, Device)) -> Result<Tensor, TchError>;
+pub(crate) type Allocate = fn(&[i64], (Kind, Device)) -> Result<Tensor, TchError>;
 
 /// Pages of the first allocation.
 const FIRST: usize = 64;
@@ -35,9 +35,13 @@ impl Arena {
     }
 
     #[cfg(test)]
-    pub(super) fn with_allocate(mut self, allocate: Allocate) -> Self {
-        self.allocate = allocate;
-        self
+    pub(super) fn with_allocate(self, allocate: Allocate) -> Self {
+        Self { allocate, ..self }
+    }
+
+    /// Pages that there is memory for; as long as this stays, so does the memory.
+    pub(super) fn pages(&self) -> usize {
+        self.pages
     }
 
     /// Keys and values of a layer, `[slots, K, D]`.

@@ -10,10 +10,10 @@ use std::ops::Range;
 use crate::engine::{Segment, TOKENS_PER_PAGE};
 
 /// Bytes of keys and values that one group may gather in one layer.
-const GATHER_BYTES: usize = 256 << 20;
+pub(super) const GATHER_BYTES: usize = 256 << 20;
 
 /// Segments that attend together, padded to one shape.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     /// Which ones, counted in [`Plan::order`].
     pub(super) members: Range<usize>,
@@ -37,9 +37,18 @@ pub(super) struct Plan {
     pub(super) groups: Vec<Group>,
 }
 
+/// What single tokens cost that attend together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// Copies of pages, as many for each as the longest has.
+    Copies,
+    /// Nothing: they attend over the pages themselves.
+    None,
+}
+
 impl Plan {
     /// `page_bytes`: keys and values of a page in one layer.
-    pub(super) fn new(segments: &[Segment<'_>], page_bytes: usize) -> Self {
+    pub(super) fn new(segments: &[Segment<'_>], singles: Gathering, page_bytes: usize) -> Self {
         let mut order: Vec<usize> = (0..segments.len()).collect();
         let shapes: Vec<Shape> = segments.iter().map(Shape::new).collect();
         order.sort_by_key(|i| (shapes[*i].class(), Reverse((shapes[*i].tokens, shapes[*i].pages))));
@@ -48,15 +57,33 @@ impl Plan {
         for (place, index) in order.iter().enumerate() {
             let shape = shapes[*index];
             let class = |group: &Group| shapes[order[group.members.start]].class();
+            let free = shape.tokens == 1 && singles == Gathering::None;
+            let takes = |group: &Group| {
+                class(group) == shape.class() && (free || group.takes(shape, page_bytes))
+            };
             match groups.last_mut() {
-                Some(group) if class(group) == shape.class() && group.takes(shape, page_bytes) => {
-                    group.add(shape);
-                }
+                Some(group) if takes(group) => group.add(shape),
                 _ => groups.push(Group::of(shape, place, tokens)),
             }
             tokens += shape.tokens;
         }
         Self { order, groups }
+    }
+}
+
+impl Plan {
+    /// All segments, of one token each, in their order and with this many pages.
+    pub(super) fn together(segments: &[Segment<'_>], pages: usize) -> Self {
+        let count = segments.len();
+        let group = Group {
+            members: 0..count,
+            width: 1,
+            pages,
+            tokens: 0..count,
+            fresh: false,
+            work: count * pages,
+        };
+        Self { order: (0..count).collect(), groups: vec![group] }
     }
 }
 
@@ -120,6 +147,14 @@ mod tests {
     use crate::engine::{PageId, Pages};
 
     fn groups(shapes: &[(usize, usize)], page_bytes: usize) -> Vec<(Vec<usize>, usize, usize)> {
+        grouped(shapes, Gathering::Copies, page_bytes)
+    }
+
+    fn grouped(
+        shapes: &[(usize, usize)],
+        singles: Gathering,
+        page_bytes: usize,
+    ) -> Vec<(Vec<usize>, usize, usize)> {
         let mut pages = Pages::new(1000);
         let pages: Vec<PageId> = (0..1000).map(|_| pages.allocate().unwrap()).collect();
         let tokens = vec![1u32; 1000];
@@ -130,7 +165,7 @@ mod tests {
             draw: None,
         };
         let segments: Vec<Segment<'_>> = shapes.iter().map(segment).collect();
-        let plan = Plan::new(&segments, page_bytes);
+        let plan = Plan::new(&segments, singles, page_bytes);
         let (mut place, mut token) = (0, 0);
         let of = |group: &Group| {
             assert_eq!((group.members.start, group.tokens.start), (place, token));
@@ -160,6 +195,8 @@ mod tests {
         let found = groups(&shapes, 1);
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].0.as_slice(), found[1].0.len(), found[1].2), (&[0][..], 10, 7));
+        let together = grouped(&shapes, Gathering::None, GATHER_BYTES);
+        assert_eq!((together.len(), together[0].0.len()), (1, 11));
         // Room for 21 pages: three segments of seven.
         let sizes: Vec<usize> =
             groups(&shapes[1..], GATHER_BYTES / 21).iter().map(|g| g.0.len()).collect();

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use crate::engine::{Segment, TOKENS_PER_PAGE};
 use crate::model::attention::{Attend, LayerAttention};
 use crate::torch::arena::Arena;
+use crate::torch::kernel::Kernel;
 use crate::torch::packed::{Packed, Part, Uploaded};
 use crate::torch::plan::{Group, Plan};
 
@@ -69,12 +70,12 @@ impl Parts {
     }
 
     /// The step, once everything is on the device.
-    pub(super) fn on_device(self, uploaded: &Uploaded) -> Step {
-        let place = |(group, parts): (Group, GroupParts)| Placed {
+    pub(super) fn on_device(&self, uploaded: &Uploaded) -> Step {
+        let place = |(group, parts): &(Group, GroupParts)| Placed {
+            group: group.clone(),
             tables: uploaded.ints(&parts.tables),
             at: uploaded.ints(&parts.at).view([-1, group.width as i64]),
-            padding: parts.padding.map(|padding| padding.map(|part| uploaded.ints(&part))),
-            group,
+            padding: parts.padding.as_ref().map(|p| p.each_ref().map(|part| uploaded.ints(part))),
             mask: OnceCell::new(),
             window_mask: OnceCell::new(),
         };
@@ -83,7 +84,7 @@ impl Parts {
             positions: uploaded.ints(&self.positions).unsqueeze(0),
             wanted: uploaded.ints(&self.wanted),
             slots: uploaded.longs(&self.slots),
-            groups: self.groups.into_iter().map(place).collect(),
+            groups: self.groups.iter().map(place).collect(),
         }
     }
 }
@@ -143,7 +144,21 @@ struct Placed {
 
 impl Placed {
     /// Attends for the group's tokens: `[N, H, D]`, `[N, K, D]` of the step to `[tokens, H, D]`.
-    fn attend(&self, window: Option<i64>, [q, k, v]: [&Tensor; 3], store: &[Tensor; 2]) -> Tensor {
+    fn attend(
+        &self,
+        window: Option<i64>,
+        [q, k, v]: [&Tensor; 3],
+        store: &[Tensor; 2],
+        kernel: Option<&Kernel>,
+    ) -> Tensor {
+        if let Some(kernel) = kernel.filter(|_| self.group.width == 1) {
+            let tokens = &self.group.tokens;
+            let q = q.narrow(0, tokens.start as i64, tokens.len() as i64);
+            let places = [&self.tables, &self.at.view(-1)];
+            if let Some(mixed) = kernel.attend(&q, store, places, window) {
+                return mixed;
+            }
+        }
         let whole = window.is_none_or(|window| window >= self.group.width as i64);
         let q = self.padded(q); // [n, T, H, D]
         let mixed = if self.group.fresh && whole {
@@ -242,6 +257,7 @@ impl Placed {
 pub(super) struct OverPages<'a> {
     pub(super) arena: &'a mut Arena,
     pub(super) step: &'a Step,
+    pub(super) kernel: Option<&'a Kernel>,
 }
 
 impl Attend for OverPages<'_> {
@@ -251,9 +267,8 @@ impl Attend for OverPages<'_> {
         for (store, new) in store.iter_mut().zip([&k, &v]) {
             let _ = store.index_copy_(0, &self.step.slots, new);
         }
-        let groups = self.step.groups.iter();
-        let mixed: Vec<Tensor> =
-            groups.map(|group| group.attend(layer.window, [&q, &k, &v], store)).collect();
+        let attend = |group: &Placed| group.attend(layer.window, [&q, &k, &v], store, self.kernel);
+        let mixed: Vec<Tensor> = self.step.groups.iter().map(attend).collect();
         let mixed =
             if let [one] = &mixed[..] { one.shallow_clone() } else { Tensor::cat(&mixed, 0) };
         mixed.transpose(0, 1).unsqueeze(0) // [1, H, N, D]
