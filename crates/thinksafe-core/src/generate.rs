@@ -98,13 +98,33 @@ pub struct Request {
     pub seed: SampleSeed,
     /// Which log-probabilities to return.
     pub logprobs: Option<Logprobs>,
+    /// Which adapter completes it.
+    #[serde(default)]
+    pub adapter: AdapterChoice,
 }
 
 impl Request {
-    /// A request without prefill and log-probabilities.
+    /// A request without prefill and log-probabilities, completed by the model as it is.
     pub fn new(id: u64, prompt: Prompt, sampling: Sampling, seed: SampleSeed) -> Self {
-        Self { id, prompt, prefill: None, sampling, seed, logprobs: None }
+        let (prefill, logprobs, adapter) = (None, None, AdapterChoice::Model);
+        Self { id, prompt, prefill, sampling, seed, logprobs, adapter }
     }
+}
+
+/// Which LoRA adapter completes a request.
+///
+/// [`Identity`] speaks of the model as it is: who logs requests that choose otherwise has to key them by their choice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "an engine decides on each choice")]
+pub enum AdapterChoice {
+    /// The model's own, if it has one that is switched on.
+    #[default]
+    Model,
+    /// None: the base model.
+    Off,
+    /// The one that the engine holds under this name.
+    Named(String),
 }
 
 /// Which log-probabilities to return for each generated token.
@@ -177,6 +197,33 @@ pub struct Completion {
     pub id: u64,
     /// What came of it.
     pub outcome: Result<Generated, RequestError>,
+    /// What serving it took.
+    pub counters: Counters,
+}
+
+impl Completion {
+    /// A completion of an engine that counts nothing.
+    pub fn new(id: u64, outcome: Result<Generated, RequestError>) -> Self {
+        Self { id, outcome, counters: Counters::default() }
+    }
+}
+
+/// What serving a request took. It depends on what else the engine had to do, unlike the outcome, so it belongs in
+/// progress and never in a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct Counters {
+    /// Tokens whose keys and values were there already, computed for another request that begins the same.
+    pub shared_tokens: u64,
+    /// How often it lost its keys and values to others, and had them computed again.
+    pub preemptions: u64,
+}
+
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.shared_tokens += other.shared_tokens;
+        self.preemptions += other.preemptions;
+    }
 }
 
 /// Why a single request could not be served. It is data: it goes into the record and is counted.
@@ -204,6 +251,12 @@ pub enum RequestError {
     Template {
         /// Its words.
         reason: String,
+    },
+    /// The engine holds no adapter of the name.
+    #[error("the engine holds no adapter `{name}`")]
+    UnknownAdapter {
+        /// The name asked for.
+        name: String,
     },
     /// The engine lacks what the request asks for.
     #[error("the engine does not support {feature}")]

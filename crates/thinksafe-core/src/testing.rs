@@ -65,7 +65,7 @@ impl<F: FnMut(&Request) -> Result<String, RequestError>> Generate for ScriptedGe
     ) -> Result<(), Error> {
         for request in requests {
             let outcome = (self.answer)(&request).map(|text| generated(&request, &text));
-            sink(Completion { id: request.id, outcome })?;
+            sink(Completion::new(request.id, outcome))?;
         }
         Ok(())
     }

@@ -30,7 +30,10 @@ mod native;
 mod torch;
 
 pub use device::{Device, Placement, Precision};
-pub use engine::{Asked, Draw, Drawn, DrawnLogprobs, EngineOptions, LocalGenerator, draw_token};
+pub use engine::{
+    Asked, Draw, Drawn, DrawnLogprobs, EngineOptions, EngineProgress, LocalGenerator, Watch,
+    draw_token,
+};
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
 pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};

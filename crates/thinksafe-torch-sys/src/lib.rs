@@ -3,7 +3,7 @@
 //! The few lines of C++ are compiled only where CUDA's headers are, into a library that is opened at run time, after
 //! libtorch's own CUDA part: so one program serves machines with and without CUDA, as everywhere in this workspace.
 //!
-//! Not yet run on a GPU; it compiles and, beside libtorch's CUDA part, loads.
+//! Not yet run on a GPU.
 #![expect(unsafe_code, reason = "a C interface")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thinksafe_core::generate::{Completion, Generate, Generated, Identity, Request, RequestError};
+use thinksafe_core::generate::{
+    Completion, Counters, Generate, Generated, Identity, Request, RequestError,
+};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::log::RecordLog;
 use thinksafe_core::message::{Message, Prompt};
@@ -72,6 +74,8 @@ pub struct TraceCounts {
     pub unsplit: u64,
     /// Tokens generated.
     pub completion_tokens: u64,
+    /// What the engine counted beside: it depends on the engine's other work, so it is in no record.
+    pub engine: Counters,
 }
 
 /// Generates what the log lacks of the prompts' samples, and appends each as it finishes.
@@ -100,6 +104,7 @@ pub fn generate_traces<G: Generate + ?Sized>(
     tracing::info!(model = plan.identity.model, requested, done = counts.done_before, "generate");
     let mut requests = pending.into_iter().map(|id| plan.request(id));
     generator.generate(&mut requests, &mut |completion| {
+        counts.engine += completion.counters;
         let record = plan.record(completion)?;
         log.append(&record)?;
         counts.add(&record);
@@ -166,7 +171,7 @@ impl Plan<'_> {
     }
 
     fn record(&self, completion: Completion) -> Result<TraceRecord, thinksafe_core::Error> {
-        let Completion { id, outcome } = completion;
+        let Completion { id, outcome, .. } = completion;
         if id >= self.total() {
             let reason = format!("completion for request {id}, which was never made");
             return Err(thinksafe_core::Error::Engine {
@@ -204,9 +209,17 @@ impl Plan<'_> {
             done: counts.done_before + counts.done_now,
             total: self.total(),
             tokens: counts.completion_tokens,
-            note: None,
+            note: note(counts.engine),
         }
     }
+}
+
+/// What the engine counted, if anything.
+fn note(Counters { shared_tokens, preemptions }: Counters) -> Option<String> {
+    let shared = (shared_tokens > 0).then(|| format!("{shared_tokens} tokens shared"));
+    let preempted = (preemptions > 0).then(|| format!("{preemptions} preempted"));
+    let parts: Vec<String> = shared.into_iter().chain(preempted).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// The error's name in counts and reports.
@@ -215,6 +228,7 @@ fn failure_name(error: &RequestError) -> &'static str {
         RequestError::Invalid { .. } => "invalid",
         RequestError::PromptTooLong { .. } => "prompt_too_long",
         RequestError::Template { .. } => "template",
+        RequestError::UnknownAdapter { .. } => "unknown_adapter",
         RequestError::Unsupported { .. } => "unsupported",
         _ => "other",
     }

@@ -266,7 +266,7 @@ impl Generate for Voting {
             } else {
                 Ok(generated("", Some(vec![(1.0 - self.p_unsafe).ln(), self.p_unsafe.ln()])))
             };
-            sink(Completion { id: request.id, outcome })?;
+            sink(Completion::new(request.id, outcome))?;
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub(crate) struct Row<'a> {
     pub(crate) position: usize,
     /// The sequence's pages, the one of this position included.
     pub(crate) pages: &'a [PageId],
+    /// The adapter that computes it, if any.
+    pub(crate) adapter: Option<usize>,
     /// Whether its logits are wanted.
     pub(crate) logits: bool,
 }
@@ -97,6 +99,8 @@ impl<W: Element> CpuDecoder<W> {
         let width = self.norm.len();
         self.scratch.x.resize(rows.len() * width, 0.0);
         self.scratch.normed.resize(rows.len() * width, 0.0);
+        self.scratch.adapters.clear();
+        self.scratch.adapters.extend(rows.iter().map(|row| row.adapter));
         for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
             self.vocabulary.embed(row.token, x);
         }

@@ -64,6 +64,8 @@ pub(crate) struct Scratch {
     pub(crate) delta: Vec<f32>,
     gate_up: Vec<f32>,
     gated: Vec<f32>,
+    /// The adapter of each row.
+    pub(crate) adapters: Vec<Option<usize>>,
 }
 
 impl<W: Element> Layer<W> {
@@ -78,17 +80,17 @@ impl<W: Element> Layer<W> {
         scratch: &mut Scratch,
     ) {
         let count = rows.len();
-        self.qkv.forward(pool, &scratch.normed, count, &mut scratch.qkv);
+        self.qkv.forward(pool, &scratch.normed, &scratch.adapters, &mut scratch.qkv);
         self.rotate(pool, heads, angles, &mut scratch.qkv);
         keep((pool, heads), rows, &scratch.qkv, store.layer_mut(index));
         self.attend((pool, heads), rows, store.layer(index), &scratch.qkv, &mut scratch.mixed);
-        self.o.forward(pool, &scratch.mixed, count, &mut scratch.delta);
+        self.o.forward(pool, &scratch.mixed, &scratch.adapters, &mut scratch.delta);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
         add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
-        self.gate_up.forward(pool, &scratch.normed, count, &mut scratch.gate_up);
+        self.gate_up.forward(pool, &scratch.normed, &scratch.adapters, &mut scratch.gate_up);
         scratch.gated.resize(scratch.gate_up.len() / 2, 0.0);
         swiglu(pool, &scratch.gate_up, count, &mut scratch.gated);
-        self.down.forward(pool, &scratch.gated, count, &mut scratch.delta);
+        self.down.forward(pool, &scratch.gated, &scratch.adapters, &mut scratch.delta);
     }
 
     /// Normalises and rotates the query and key heads in place.

@@ -2,27 +2,30 @@
 
 use thinksafe_kernels::{Element, PackedMatrix, Pool, matmul};
 
-use crate::cpu::low_rank::LowRank;
+use crate::cpu::low_rank::Deltas;
 
 /// One or more projections of the same input, side by side.
 #[derive(Debug)]
 pub(crate) struct Linear<W> {
     weight: PackedMatrix<W>,
     bias: Option<Vec<f32>>,
-    delta: Option<LowRank>,
+    deltas: Deltas,
 }
 
 impl<W: Element> Linear<W> {
-    pub(crate) fn new(
-        weight: PackedMatrix<W>,
-        bias: Option<Vec<f32>>,
-        delta: Option<LowRank>,
-    ) -> Self {
-        Self { weight, bias, delta }
+    pub(crate) fn new(weight: PackedMatrix<W>, bias: Option<Vec<f32>>, deltas: Deltas) -> Self {
+        Self { weight, bias, deltas }
     }
 
-    /// `out = x · weightᵀ + bias (+ delta)`, for `x` of `[rows, in]`.
-    pub(crate) fn forward(&self, pool: &Pool, x: &[f32], rows: usize, out: &mut Vec<f32>) {
+    /// `out = x · weightᵀ + bias (+ the delta of the row's adapter)`, for `x` of `[rows, in]`.
+    pub(crate) fn forward(
+        &self,
+        pool: &Pool,
+        x: &[f32],
+        adapters: &[Option<usize>],
+        out: &mut Vec<f32>,
+    ) {
+        let rows = adapters.len();
         out.resize(rows * self.weight.outputs(), 0.0);
         matmul(pool, &self.weight, x, rows, out);
         if let Some(bias) = &self.bias {
@@ -32,8 +35,6 @@ impl<W: Element> Linear<W> {
                 }
             }
         }
-        if let Some(delta) = &self.delta {
-            delta.add_to(pool, x, rows, out);
-        }
+        self.deltas.add_to(pool, x, adapters, out);
     }
 }

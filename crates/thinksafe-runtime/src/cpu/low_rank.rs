@@ -1,8 +1,39 @@
-//! Low-rank deltas: what an adapter adds to projections of the same input.
+//! Low-rank deltas: what adapters add to projections of the same input, with no merged copy of the weights.
 
 use thinksafe_kernels::{PackedMatrix, Pool, matmul};
 
-/// The adapter of a projection, in f32: `out += (x · aᵀ) · bᵀ`, the scaling folded into `b`.
+/// The adapters of a projection; a row of a step is computed with one of them or with none.
+#[derive(Debug, Default)]
+pub(crate) struct Deltas(Vec<Option<LowRank>>);
+
+impl Deltas {
+    /// By the number of the adapter; those that leave the projection alone are `None`.
+    pub(crate) fn new(by_adapter: Vec<Option<LowRank>>) -> Self {
+        Self(by_adapter)
+    }
+
+    /// Adds to each row of `out` what the row's adapter makes of its `x`.
+    pub(crate) fn add_to(
+        &self,
+        pool: &Pool,
+        x: &[f32],
+        adapters: &[Option<usize>],
+        out: &mut [f32],
+    ) {
+        for (number, delta) in self.0.iter().enumerate() {
+            let rows = (0..adapters.len()).filter(|row| adapters[*row] == Some(number));
+            let rows: Vec<usize> = rows.collect();
+            match delta {
+                Some(delta) if !rows.is_empty() => {
+                    delta.add_to(pool, x, (&rows, adapters.len()), out);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An adapter of a projection, in f32: `out += (x · aᵀ) · bᵀ`, the scaling folded into `b`.
 #[derive(Debug)]
 pub(crate) struct LowRank {
     /// Of all adapted projections, one below the other: `[sum of ranks, in]`.
@@ -24,21 +55,28 @@ impl LowRank {
         Self { a, b: parts.iter().map(pack).collect() }
     }
 
-    /// Adds what the adapter makes of `x`, `[rows, in]`, to the projections' outputs.
-    pub(crate) fn add_to(&self, pool: &Pool, x: &[f32], rows: usize, out: &mut [f32]) {
-        let ranks = self.a.outputs();
-        let mut reduced = vec![0f32; rows * ranks];
-        matmul(pool, &self.a, x, rows, &mut reduced);
-        let width = out.len() / rows;
+    /// Adds what the adapter makes of some rows of `x` to the same rows of `out`, of `of` rows in all.
+    fn add_to(&self, pool: &Pool, x: &[f32], (rows, of): (&[usize], usize), out: &mut [f32]) {
+        let (ranks, width) = (self.a.outputs(), out.len() / of);
+        let gathered: Vec<f32>;
+        let x = if rows.len() == of {
+            x
+        } else {
+            let row = |row: &usize| &x[row * self.a.inputs()..][..self.a.inputs()];
+            gathered = rows.iter().flat_map(row).copied().collect();
+            &gathered
+        };
+        let mut reduced = vec![0f32; rows.len() * ranks];
+        matmul(pool, &self.a, x, rows.len(), &mut reduced);
         let mut from = 0;
         for (at, b) in &self.b {
             let rank = b.inputs();
             let part: Vec<f32> =
                 reduced.chunks_exact(ranks).flat_map(|r| &r[from..from + rank]).copied().collect();
-            let mut delta = vec![0f32; rows * b.outputs()];
-            matmul(pool, b, &part, rows, &mut delta);
-            for (out, delta) in out.chunks_exact_mut(width).zip(delta.chunks_exact(b.outputs())) {
-                for (out, delta) in out[*at..].iter_mut().zip(delta) {
+            let mut delta = vec![0f32; rows.len() * b.outputs()];
+            matmul(pool, b, &part, rows.len(), &mut delta);
+            for (row, delta) in rows.iter().zip(delta.chunks_exact(b.outputs())) {
+                for (out, delta) in out[row * width + at..].iter_mut().zip(delta) {
                     *out += delta;
                 }
             }

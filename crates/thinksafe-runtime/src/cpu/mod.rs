@@ -20,19 +20,20 @@ use crate::cpu::decoder::{CpuDecoder, Row};
 use crate::cpu::store::KvStore;
 use crate::cpu::weights::Stored;
 use crate::engine::{Backend, Segment};
+use crate::lora::LoadedLora;
 use crate::model::CausalLm;
 
 /// A decoder with its keys and values, whatever the format of both.
 pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {}
 
-/// A decoder with f32 weights, keys and values.
-pub(crate) fn f32(model: &CausalLm) -> Box<dyn CpuBackend> {
-    Box::new(Native::<f32>::new(model))
+/// A decoder with f32 weights, keys and values, the model's adapter and others.
+pub(crate) fn f32(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
+    Box::new(Native::<f32>::new(model, others))
 }
 
-/// A decoder with bf16 weights, keys and values.
-pub(crate) fn bf16(model: &CausalLm) -> Box<dyn CpuBackend> {
-    Box::new(Native::<half::bf16>::new(model))
+/// A decoder with bf16 weights, keys and values, the model's adapter and others.
+pub(crate) fn bf16(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
+    Box::new(Native::<half::bf16>::new(model, others))
 }
 
 #[derive(Debug)]
@@ -42,8 +43,8 @@ struct Native<W> {
 }
 
 impl<W: Stored> Native<W> {
-    fn new(model: &CausalLm) -> Self {
-        Self { decoder: CpuDecoder::new(model), store: KvStore::new(model.config()) }
+    fn new(model: &CausalLm, others: &[LoadedLora]) -> Self {
+        Self { decoder: CpuDecoder::new(model, others), store: KvStore::new(model.config()) }
     }
 }
 
@@ -52,6 +53,10 @@ impl<W: Stored> CpuBackend for Native<W> {}
 impl<W: Stored> Backend for Native<W> {
     fn page_bytes(&self) -> usize {
         self.store.page_bytes()
+    }
+
+    fn mixes_adapters(&self) -> bool {
+        true
     }
 
     fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
@@ -65,6 +70,7 @@ impl<W: Stored> Backend for Native<W> {
                 token: *token,
                 position: segment.start + i,
                 pages: segment.pages,
+                adapter: segment.adapter,
                 logits: segment.draw.is_some() && i == last,
             }));
         }

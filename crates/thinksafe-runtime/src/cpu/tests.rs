@@ -14,7 +14,7 @@ use crate::{CausalLm, LoraConfig, LoraSwitch, Precision};
 const ALL: [usize; 4] = [0, 1, 2, 3];
 
 fn logits<W: Stored>(model: &CausalLm, threads: usize, which: &[usize], chunk: usize) -> Positions {
-    let mut backend = Native::<W>::new(model);
+    let mut backend = Native::<W>::new(model, &[]);
     Tables::new().logits(&mut backend, &Pool::new(threads), which, chunk)
 }
 

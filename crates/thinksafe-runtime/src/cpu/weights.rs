@@ -9,7 +9,8 @@ use thinksafe_kernels::{Element, PackedMatrix};
 use crate::cpu::decoder::{CpuDecoder, Vocabulary};
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
-use crate::cpu::low_rank::LowRank;
+use crate::cpu::low_rank::{Deltas, LowRank};
+use crate::lora::LoadedLora;
 use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
 
@@ -25,18 +26,23 @@ impl Stored for f32 {}
 
 impl Stored for bf16 {}
 
-/// A model's weights by name, and what of the adapter is switched on.
+/// A model's weights by name, and its adapters: its own if that is switched on, then others.
 struct Tensors<'a> {
     base: HashMap<String, &'a Weight>,
-    adapter: HashMap<String, Tensor>,
+    adapters: Vec<Factors>,
+}
+
+/// The matrices of an adapter by their PEFT names.
+struct Factors {
+    matrices: HashMap<String, Tensor>,
     scaling: f64,
 }
 
 impl<W: Stored> CpuDecoder<W> {
-    /// Packs the model's weights, and its adapter if that is switched on.
-    pub(crate) fn new(model: &CausalLm) -> Self {
+    /// Packs the model's weights, its adapter if that is switched on, and others.
+    pub(crate) fn new(model: &CausalLm, others: &[LoadedLora]) -> Self {
         let config = model.config();
-        let tensors = Tensors::of(model);
+        let tensors = Tensors::of(model, others);
         let [vocab, hidden] = [config.vocab_size, config.hidden_size].map(|n| n as usize);
         let embedding = tensors.matrix::<W>("model.embed_tokens.weight");
         let vocabulary = if config.tie_word_embeddings {
@@ -68,12 +74,19 @@ fn heads(config: &ModelConfig) -> Heads {
 }
 
 impl<'a> Tensors<'a> {
-    fn of(model: &'a CausalLm) -> Self {
-        let adapter = if model.adapter_is_on() { model.lora_parameters() } else { Vec::new() };
+    fn of(model: &'a CausalLm, others: &[LoadedLora]) -> Self {
+        let own = if model.adapter_is_on() { model.lora_parameters() } else { Vec::new() };
+        let own = Factors {
+            matrices: own.into_iter().collect(),
+            scaling: model.lora_config().map_or(0.0, crate::LoraConfig::scaling),
+        };
+        let others = others.iter().map(|other| Factors {
+            matrices: other.matrices().into_iter().collect(),
+            scaling: other.config.scaling(),
+        });
         Self {
             base: model.weights().into_iter().collect(),
-            adapter: adapter.into_iter().collect(),
-            scaling: model.lora_config().map_or(0.0, crate::LoraConfig::scaling),
+            adapters: std::iter::once(own).chain(others).collect(),
         }
     }
 
@@ -104,7 +117,8 @@ impl<'a> Tensors<'a> {
 
     /// Projections of the same input, one below the other.
     fn linear<W: Stored>(&self, names: &[String]) -> Linear<W> {
-        let (mut weight, mut bias, mut low_rank) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut weight, mut bias) = (Vec::new(), Vec::new());
+        let mut parts: Vec<Vec<_>> = self.adapters.iter().map(|_| Vec::new()).collect();
         let (mut outputs, mut inputs) = (0, 0);
         for name in names {
             let matrix = self.base[&format!("{name}.weight")];
@@ -112,21 +126,24 @@ impl<'a> Tensors<'a> {
                 unreachable!("a projection's weight is [out, in]")
             };
             inputs = columns as usize;
-            if let Some((a, b)) = self.low_rank(name) {
-                low_rank.push((outputs, a, b));
+            for (factors, parts) in self.adapters.iter().zip(&mut parts) {
+                parts.extend(factors.of(name).map(|(a, b)| (outputs, a, b)));
             }
             outputs += rows as usize;
             weight.extend(W::values(matrix));
             bias.extend(self.optional(&format!("{name}.bias")).unwrap_or_default());
         }
         let bias = (!bias.is_empty()).then_some(bias);
-        let delta = (!low_rank.is_empty()).then(|| LowRank::new(inputs, &low_rank));
-        Linear::new(PackedMatrix::new(&weight, outputs, inputs), bias, delta)
+        let delta = |parts: Vec<_>| (!parts.is_empty()).then(|| LowRank::new(inputs, &parts));
+        let deltas = Deltas::new(parts.into_iter().map(delta).collect());
+        Linear::new(PackedMatrix::new(&weight, outputs, inputs), bias, deltas)
     }
+}
 
-    /// A and scaled B of a projection's adapter.
-    fn low_rank(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
-        let matrix = |matrix| self.adapter.get(&crate::lora::peft_name(name, matrix));
+impl Factors {
+    /// A and scaled B of a projection, if it is adapted.
+    fn of(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
+        let matrix = |matrix| self.matrices.get(&crate::lora::peft_name(name, matrix));
         let (a, b) = (matrix("lora_A")?, matrix("lora_B")?);
         let values = |tensor| f32::values(&Weight::Placed(tensor));
         Some((values(a.detach()), values(b.detach() * self.scaling)))

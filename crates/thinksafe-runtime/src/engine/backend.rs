@@ -14,6 +14,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) start: usize,
     /// The sequence's pages, those of the new tokens included.
     pub(crate) pages: &'a [PageId],
+    /// The adapter that computes it, if any: 0 is the model's own, then those that the engine holds by name.
+    pub(crate) adapter: Option<usize>,
     /// How the token after the last is drawn; `None` if more of the sequence's tokens are to come first.
     pub(crate) draw: Option<Draw<'a>>,
 }
@@ -30,6 +32,11 @@ pub(crate) trait Backend {
         true
     }
 
+    /// Whether the segments of a step may be computed with different adapters.
+    fn mixes_adapters(&self) -> bool {
+        false
+    }
+
     /// Computes all segments, and returns the logits `[segments that draw, V]` in their order, in f32 on the host.
     fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32>;
 
@@ -38,6 +45,7 @@ pub(crate) trait Backend {
     /// A device that can draw by itself does; here the host draws, a row a thread.
     fn draw(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<Drawn> {
         let logits = self.logits(pool, segments);
+        let _span = tracing::trace_span!("draw").entered();
         let draws: Vec<Draw<'_>> = segments.iter().filter_map(|segment| segment.draw).collect();
         sampler::draw_rows(pool, &logits, &draws)
     }

@@ -12,28 +12,33 @@ mod backend;
 mod candidates;
 mod draw;
 mod pages;
+mod progress;
 mod sampler;
 mod scheduler;
 mod sequence;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod torch_tests;
 
 use std::cell::OnceCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 
 use thinksafe_chat::Chat;
-use thinksafe_core::generate::{Completion, Generate, Identity, Request};
+use thinksafe_core::generate::{
+    AdapterChoice, Completion, Generate, Identity, Request, RequestError,
+};
 use thinksafe_kernels::Pool;
 
 pub(crate) use backend::{Backend, Segment};
 pub use draw::{Asked, Draw, Drawn, DrawnLogprobs};
 pub(crate) use pages::{PageId, Pages, TOKENS_PER_PAGE};
+pub use progress::{EngineProgress, Watch};
 pub use sampler::draw_token;
 
 use crate::cpu::CpuBackend;
+use crate::engine::progress::{Reporter, Totals};
 use crate::engine::scheduler::Scheduler;
+use crate::lora::LoadedLora;
 use crate::model::CausalLm;
 use crate::torch::{CudaOptions, TorchBackend};
 use crate::{Error, Precision};
@@ -74,6 +79,10 @@ pub struct LocalGenerator {
     chat: Chat,
     options: EngineOptions,
     pool: Pool,
+    /// Adapters beside the model's own.
+    names: Vec<String>,
+    others: Vec<LoadedLora>,
+    watch: Option<Watch>,
     identity: OnceCell<Identity>,
     backend: Option<Prepared>,
 }
@@ -117,7 +126,17 @@ impl LocalGenerator {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
         let pool = Pool::new(threads);
-        Ok(Self { model, chat, options, pool, identity: OnceCell::new(), backend: None })
+        Ok(Self {
+            model,
+            chat,
+            options,
+            pool,
+            names: Vec::new(),
+            others: Vec::new(),
+            watch: None,
+            identity: OnceCell::new(),
+            backend: None,
+        })
     }
 
     /// The model.
@@ -132,6 +151,52 @@ impl LocalGenerator {
         &mut self.model
     }
 
+    /// Reads a further adapter from a PEFT folder, for requests that choose it by name; the model's own stays as it is.
+    ///
+    /// Requests with different adapters share steps, and no weights are merged or copied for it. What the engine had
+    /// derived from the model is computed anew, so adapters are best added before anything is generated.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if the name is taken; for a folder that does not fit the model as [`CausalLm::load_lora`].
+    pub fn add_adapter(&mut self, name: impl Into<String>, dir: &Path) -> Result<(), Error> {
+        let name = name.into();
+        if self.names.contains(&name) {
+            let (field, expected) = ("adapter", "a name that is not taken");
+            return Err(Error::Option { field, found: name, expected });
+        }
+        self.others.push(self.model.read_lora(dir)?);
+        self.names.push(name);
+        self.backend = None;
+        Ok(())
+    }
+
+    /// Drops an adapter that was added by name; false if there was none.
+    pub fn remove_adapter(&mut self, name: &str) -> bool {
+        let Some(at) = self.names.iter().position(|known| known == name) else { return false };
+        self.names.remove(at);
+        self.others.remove(at);
+        self.backend = None;
+        true
+    }
+
+    /// What completes requests that choose an adapter: [`Generate::identity`] with another adapter's hash.
+    ///
+    /// # Errors
+    /// [`RequestError::UnknownAdapter`].
+    pub fn identity_with(&self, choice: &AdapterChoice) -> Result<Identity, RequestError> {
+        let adapter = match choice {
+            AdapterChoice::Model => return Ok(self.identity().clone()),
+            AdapterChoice::Off => None,
+            AdapterChoice::Named(name) => Some(self.others[find(&self.names, name)?].hash()),
+        };
+        Ok(Identity { adapter, ..self.identity().clone() })
+    }
+
+    /// Has what the engine does reported from now on, or no longer.
+    pub fn set_watch(&mut self, watch: Option<Watch>) {
+        self.watch = watch;
+    }
+
     /// Tokenizer and chat template.
     pub fn chat(&self) -> &Chat {
         &self.chat
@@ -143,8 +208,8 @@ impl LocalGenerator {
     }
 
     fn prepared(&mut self) -> &mut Prepared {
-        let Self { model, options, backend, .. } = self;
-        backend.get_or_insert_with(|| Prepared::new(model, *options))
+        let Self { model, options, others, backend, .. } = self;
+        backend.get_or_insert_with(|| Prepared::new(model, others, *options))
     }
 
     fn identify(&self) -> Identity {
@@ -159,12 +224,12 @@ impl LocalGenerator {
 }
 
 impl Prepared {
-    fn new(model: &CausalLm, options: EngineOptions) -> Self {
+    fn new(model: &CausalLm, others: &[LoadedLora], options: EngineOptions) -> Self {
         let on_cpu = model.device().is_cpu();
         let backend = match model.placement().precision {
-            Precision::Bf16 if on_cpu => Kind::Cpu(crate::cpu::bf16(model)),
+            Precision::Bf16 if on_cpu => Kind::Cpu(crate::cpu::bf16(model, others)),
             // f16 is widened: the decoder computes in f32 in any case.
-            _ if on_cpu => Kind::Cpu(crate::cpu::f32(model)),
+            _ if on_cpu => Kind::Cpu(crate::cpu::f32(model, others)),
             _ => Kind::Torch(Box::new(TorchBackend::new(model, options.cuda))),
         };
         let page_bytes = match &backend {
@@ -186,7 +251,7 @@ impl Generate for LocalGenerator {
         sink: &mut dyn FnMut(Completion) -> Result<(), thinksafe_core::Error>,
     ) -> Result<(), thinksafe_core::Error> {
         self.prepared();
-        let Self { model, chat, options, pool, backend, .. } = self;
+        let Self { model, chat, options, pool, names, watch, backend, .. } = self;
         let Some(Prepared { pages, backend }) = backend else { return Ok(()) };
         let mut model_and_cache;
         let backend: &mut dyn Backend = match backend {
@@ -196,6 +261,8 @@ impl Generate for LocalGenerator {
                 &mut model_and_cache
             }
         };
+        let (own, mixed) = (model.adapter_is_on(), backend.mixes_adapters());
+        let adapter = |choice: &AdapterChoice| number(choice, own, names, mixed);
         let mut scheduler = Scheduler {
             backend,
             pool,
@@ -204,9 +271,37 @@ impl Generate for LocalGenerator {
             max_batch: options.max_batch,
             step_tokens: options.step_tokens,
             context: model.config().max_position_embeddings,
+            adapter: &adapter,
+            reporter: watch.as_mut().map(Reporter::new),
             running: Vec::new(),
             waiting: VecDeque::new(),
+            totals: Totals::default(),
+            beginnings: HashSet::new(),
         };
         scheduler.run(requests, sink)
     }
+}
+
+/// The number of the adapter that a request chooses: 0 is the model's own, those with names follow.
+fn number(
+    choice: &AdapterChoice,
+    own_is_on: bool,
+    names: &[String],
+    mixed: bool,
+) -> Result<Option<usize>, RequestError> {
+    let number = match choice {
+        AdapterChoice::Model => own_is_on.then_some(0),
+        AdapterChoice::Off => None,
+        AdapterChoice::Named(name) => Some(find(names, name)? + 1),
+    };
+    if !mixed && number != own_is_on.then_some(0) {
+        let feature = "adapters other than the model's own on this device".to_owned();
+        return Err(RequestError::Unsupported { feature });
+    }
+    Ok(number)
+}
+
+fn find(names: &[String], name: &str) -> Result<usize, RequestError> {
+    let unknown = || RequestError::UnknownAdapter { name: name.to_owned() };
+    names.iter().position(|known| known == name).ok_or_else(unknown)
 }

@@ -1,6 +1,6 @@
 //! The pages that sequences keep their keys and values in: who holds which, and which are worth keeping.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Positions whose keys and values one page holds, in all layers and heads.
 pub(crate) const TOKENS_PER_PAGE: usize = 16;
@@ -20,122 +20,130 @@ impl PageId {
 pub(crate) struct Prefix(u64);
 
 impl Prefix {
-    /// Nothing yet.
-    pub(crate) const START: Self = Self(0);
+    /// Nothing yet, computed with an adapter or without: what different adapters compute is not the same.
+    pub(crate) fn start(adapter: Option<usize>) -> Self {
+        Self(adapter.map_or(0, |adapter| adapter as u64 + 1))
+    }
+
+    /// Names of pages begin behind those of all starts.
+    const FIRST: u64 = 1 << 32;
 }
 
-type Tokens = [u32; TOKENS_PER_PAGE];
+/// The tokens of a full page.
+pub(crate) type Tokens = [u32; TOKENS_PER_PAGE];
 
 /// Counts who holds each page, and remembers full pages by what they hold, so that a common beginning (a template's
 /// header, steering, the samples of one prompt) is computed once.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    references: Vec<u32>,
+    pages: Vec<Page>,
     free: Vec<PageId>,
     limit: usize,
-    known: HashMap<(Prefix, Tokens), Known>,
+    known: HashMap<(Prefix, Tokens), (PageId, Prefix)>,
+    /// Remembered pages that nobody holds, by the moment at which the last holder left.
+    idle: BTreeMap<u64, PageId>,
     last_prefix: u64,
-    clock: u64,
+    moment: u64,
 }
 
-#[derive(Debug)]
-struct Known {
-    page: PageId,
-    prefix: Prefix,
-    used: u64,
+/// What is known of one page.
+#[derive(Debug, Default)]
+struct Page {
+    holders: u32,
+    /// What it is remembered by.
+    known: Option<(Prefix, Tokens)>,
+    /// When its last holder left.
+    left: u64,
 }
 
 impl Pages {
     /// At most `limit` pages, at least one.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            references: Vec::new(),
+            pages: Vec::new(),
             free: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
             known: HashMap::new(),
-            last_prefix: 0,
-            clock: 0,
+            idle: BTreeMap::new(),
+            last_prefix: Prefix::FIRST,
+            moment: 0,
         }
     }
 
-    /// A page with one reference; pages that are only remembered make room. `None` if all are held.
+    /// A page with one holder; pages that are only remembered make room. `None` if all are held.
     pub(crate) fn allocate(&mut self) -> Option<PageId> {
-        if self.free.is_empty() {
-            if self.references.len() < self.limit {
-                self.references.push(0);
-                self.free.push(PageId(self.references.len() as u32 - 1));
-            } else {
-                self.forget_oldest();
-            }
-        }
-        let page = self.free.pop()?;
-        self.references[page.index()] = 1;
+        let page = self.free.pop().or_else(|| self.another()).or_else(|| self.forgotten())?;
+        self.pages[page.index()].holders = 1;
         Some(page)
     }
 
     /// Takes back a page that was allocated for the first time and has no memory: there are no more than those before.
     pub(crate) fn end_before(&mut self, page: PageId) {
-        assert_eq!(page.index() + 1, self.references.len(), "memory ends at the newest page");
-        self.references.pop();
-        self.limit = self.references.len();
+        assert_eq!(page.index() + 1, self.pages.len(), "memory ends at the newest page");
+        self.pages.pop();
+        self.limit = self.pages.len();
     }
 
-    /// Takes a reference away.
+    /// Takes a holder away. Of a sequence the last page goes first: of pages that nobody holds the longest left is
+    /// forgotten first, and a page without those before it is of no use.
     pub(crate) fn release(&mut self, page: PageId) {
-        let references = &mut self.references[page.index()];
-        *references -= 1;
-        if *references == 0 {
-            self.free.push(page);
+        let state = &mut self.pages[page.index()];
+        state.holders -= 1;
+        if state.holders == 0 {
+            if state.known.is_some() {
+                self.moment += 1;
+                state.left = self.moment;
+                self.idle.insert(self.moment, page);
+            } else {
+                self.free.push(page);
+            }
         }
     }
 
-    /// The page that continues `prefix` with these tokens, if it is remembered; it gets a reference.
-    pub(crate) fn find(&mut self, prefix: Prefix, tokens: &[u32]) -> Option<(PageId, Prefix)> {
-        let tokens: Tokens = tokens.try_into().ok()?;
-        self.clock += 1;
-        let known = self.known.get_mut(&(prefix, tokens))?;
-        known.used = self.clock;
-        self.references[known.page.index()] += 1;
-        Some((known.page, known.prefix))
+    /// The page that continues `prefix` with these tokens, if it is remembered; it gets a holder.
+    pub(crate) fn find(&mut self, prefix: Prefix, tokens: &Tokens) -> Option<(PageId, Prefix)> {
+        let (page, prefix) = *self.known.get(&(prefix, *tokens))?;
+        let state = &mut self.pages[page.index()];
+        if state.holders == 0 {
+            self.idle.remove(&state.left);
+        }
+        state.holders += 1;
+        Some((page, prefix))
     }
 
     /// Remembers a full page, and returns the name of what it ends.
-    pub(crate) fn remember(&mut self, prefix: Prefix, tokens: &[u32], page: PageId) -> Prefix {
-        let tokens: Tokens = tokens.try_into().expect("a full page has sixteen tokens");
-        self.clock += 1;
-        let (clock, last) = (self.clock, &mut self.last_prefix);
-        let references = &mut self.references;
-        let known = self.known.entry((prefix, tokens)).or_insert_with(|| {
+    pub(crate) fn remember(&mut self, prefix: Prefix, tokens: &Tokens, page: PageId) -> Prefix {
+        let key = (prefix, *tokens);
+        let (last, pages) = (&mut self.last_prefix, &mut self.pages);
+        let (_, prefix) = self.known.entry(key).or_insert_with(|| {
             *last += 1;
-            references[page.index()] += 1;
-            Known { page, prefix: Prefix(*last), used: clock }
+            pages[page.index()].known = Some(key);
+            (page, Prefix(*last))
         });
-        known.used = clock;
-        known.prefix
+        *prefix
     }
 
-    /// Pages in use or remembered, and pages in all.
+    /// Pages that are held, and pages in all.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        (self.references.len() - self.free.len(), self.limit)
+        (self.pages.len() - self.free.len() - self.idle.len(), self.limit)
     }
 
-    /// Forgets the longest unused eighth of the pages that nobody holds, at least one.
-    fn forget_oldest(&mut self) {
-        let held = |known: &Known| self.references[known.page.index()] > 1;
-        let mut unheld: Vec<u64> =
-            self.known.values().filter(|known| !held(known)).map(|known| known.used).collect();
-        unheld.sort_unstable();
-        let Some(newest) = unheld.get(unheld.len() / 8).copied() else { return };
-        let oldest: Vec<_> = self
-            .known
-            .iter()
-            .filter(|(_, known)| !held(known) && known.used <= newest)
-            .map(|(key, known)| (*key, known.page))
-            .collect();
-        for (key, page) in oldest {
+    /// A page that was never used.
+    fn another(&mut self) -> Option<PageId> {
+        let page = PageId(u32::try_from(self.pages.len()).ok()?);
+        (page.index() < self.limit).then(|| {
+            self.pages.push(Page::default());
+            page
+        })
+    }
+
+    /// The page that nobody has held for the longest, forgotten.
+    fn forgotten(&mut self) -> Option<PageId> {
+        let (_, page) = self.idle.pop_first()?;
+        if let Some(key) = self.pages[page.index()].known.take() {
             self.known.remove(&key);
-            self.release(page);
         }
+        Some(page)
     }
 }
 
@@ -143,19 +151,21 @@ impl Pages {
 mod tests {
     use super::*;
 
-    fn tokens(first: u32) -> Vec<u32> {
-        (first..first + 16).collect()
+    fn tokens(first: u32) -> Tokens {
+        std::array::from_fn(|i| first + i as u32)
     }
 
     #[test]
-    fn pages_are_shared_by_what_they_hold_and_what_stands_before() {
+    fn pages_are_shared_by_what_they_hold_what_stands_before_and_the_adapter() {
         let mut pages = Pages::new(8);
+        let start = Prefix::start(None);
         let a = pages.allocate().unwrap();
-        let after_a = pages.remember(Prefix::START, &tokens(0), a);
-        assert_eq!(pages.find(Prefix::START, &tokens(0)), Some((a, after_a)));
-        assert_eq!(pages.find(Prefix::START, &tokens(1)), None);
+        let after_a = pages.remember(start, &tokens(0), a);
+        assert_eq!(pages.find(start, &tokens(0)), Some((a, after_a)));
+        assert_eq!(pages.find(start, &tokens(1)), None);
         assert_eq!(pages.find(after_a, &tokens(0)), None);
-        assert_eq!(pages.find(Prefix::START, &tokens(0)[..15]), None);
+        assert_eq!(pages.find(Prefix::start(Some(0)), &tokens(0)), None);
+        assert_eq!(pages.find(Prefix::start(Some(1)), &tokens(0)), None);
     }
 
     #[test]
@@ -170,20 +180,36 @@ mod tests {
     }
 
     #[test]
-    fn a_full_arena_forgets_what_nobody_holds_oldest_first() {
+    fn a_full_arena_forgets_what_nobody_holds_longest_left_first() {
         let mut pages = Pages::new(3);
+        let start = Prefix::start(None);
         let held: Vec<PageId> = (0..3).map(|_| pages.allocate().unwrap()).collect();
         assert_eq!(pages.allocate(), None);
         for (i, page) in held.iter().enumerate() {
-            pages.remember(Prefix::START, &tokens(i as u32), *page);
+            pages.remember(start, &tokens(i as u32), *page);
         }
         pages.release(held[0]);
         pages.release(held[1]);
-        assert!(pages.find(Prefix::START, &tokens(0)).is_some());
+        assert_eq!(pages.occupancy(), (1, 3));
+        assert!(pages.find(start, &tokens(0)).is_some());
         pages.release(held[0]);
-        // Page 1 is now the longest unused of the two that nobody holds.
+        // Page 1 is now the longest left of the two that nobody holds.
         assert_eq!(pages.allocate(), Some(held[1]));
-        assert!(pages.find(Prefix::START, &tokens(1)).is_none());
-        assert_eq!(pages.occupancy(), (3, 3));
+        assert!(pages.find(start, &tokens(1)).is_none());
+        assert_eq!(pages.allocate(), Some(held[0]));
+        assert_eq!((pages.allocate(), pages.occupancy()), (None, (3, 3)));
+    }
+
+    #[test]
+    fn a_page_that_repeats_a_remembered_one_is_free_when_it_is_left() {
+        let mut pages = Pages::new(2);
+        let start = Prefix::start(None);
+        let [a, b] = [pages.allocate().unwrap(), pages.allocate().unwrap()];
+        let name = pages.remember(start, &tokens(0), a);
+        assert_eq!(pages.remember(start, &tokens(0), b), name);
+        pages.release(b);
+        pages.release(a);
+        assert_eq!(pages.allocate(), Some(b));
+        assert_eq!(pages.find(start, &tokens(0)), Some((a, name)));
     }
 }

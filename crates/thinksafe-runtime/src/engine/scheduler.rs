@@ -1,20 +1,21 @@
 //! Continuous batching: which sequences' tokens each step computes.
 //!
 //! Every step computes the next token of each sequence that is decoding, and with the rows that are left a piece of
-//! the prompts that wait. A sequence that ends leaves at once and another enters; nothing is ever padded to the
-//! longest. When pages run out, the sequence that entered last gives up its own and is computed again later: its
-//! tokens stay, and so do its draws.
+//! the prompts that wait. A sequence that ends leaves at once and another enters as soon as there is memory for its
+//! prompt; nothing is ever padded to the longest. When pages run out all the same, the sequence that entered last gives
+//! up its own and is computed again later: its tokens stay, and so do its draws.
 
 use std::collections::{HashSet, VecDeque};
 
 use thinksafe_chat::Chat;
 use thinksafe_core::Error;
-use thinksafe_core::generate::{Completion, Finish, Request, RequestError};
+use thinksafe_core::generate::{AdapterChoice, Completion, Finish, Request, RequestError};
 use thinksafe_kernels::Pool;
 
 use crate::engine::backend::{Backend, Segment};
 use crate::engine::draw::Drawn;
-use crate::engine::pages::{PageId, Pages, Prefix, TOKENS_PER_PAGE};
+use crate::engine::pages::{PageId, Pages, Prefix, TOKENS_PER_PAGE, Tokens};
+use crate::engine::progress::{Load, Reporter, Totals};
 use crate::engine::sequence::Sequence;
 
 /// Receives completions.
@@ -32,72 +33,114 @@ pub(crate) struct Scheduler<'c> {
     pub(crate) step_tokens: usize,
     /// The longest sequence.
     pub(crate) context: usize,
+    /// Which adapter each choice of a request means.
+    pub(crate) adapter: &'c dyn Fn(&AdapterChoice) -> Result<Option<usize>, RequestError>,
+    pub(crate) reporter: Option<Reporter<'c>>,
     /// In the order in which they entered.
     pub(crate) running: Vec<Sequence<'c>>,
-    /// Sequences that gave up their pages, and requests not begun.
+    /// Sequences that gave up their pages, and at most one that has not begun.
     pub(crate) waiting: VecDeque<Sequence<'c>>,
+    pub(crate) totals: Totals,
+    /// Pages that the sequences of the step being planned compute; kept for its memory.
+    pub(crate) beginnings: HashSet<(Prefix, Tokens)>,
 }
 
-impl Scheduler<'_> {
+impl<'c> Scheduler<'c> {
     /// Serves all requests.
     pub(crate) fn run(
         &mut self,
         requests: &mut dyn Iterator<Item = Request>,
         sink: Sink<'_>,
     ) -> Result<(), Error> {
-        let mut step = 0u64;
         loop {
             self.admit(requests, sink)?;
             if self.running.is_empty() {
+                self.report(true);
                 return Ok(());
             }
             let plan = self.plan(sink)?;
             let drawn = self.compute(&plan);
             self.harvest(&plan, drawn, sink)?;
-            step += 1;
-            let (used, limit) = self.pages.occupancy();
-            tracing::trace!(step, running = self.running.len(), used, limit, "step");
+            self.report(false);
         }
     }
 
-    /// Fills the batch: first with sequences that gave up their pages, then with new requests.
+    /// Fills the batch: first with sequences that gave up their pages, then with new requests. None enters before there
+    /// is memory for all of its tokens, or it would soon take another's place or lose its own.
     fn admit(
         &mut self,
         requests: &mut dyn Iterator<Item = Request>,
         sink: Sink<'_>,
     ) -> Result<(), Error> {
+        let _span = tracing::trace_span!("admit").entered();
         while self.running.len() < self.max_batch {
-            if let Some(sequence) = self.waiting.pop_front() {
-                self.running.push(sequence);
-                continue;
+            let mut next = match self.waiting.pop_front() {
+                Some(sequence) => sequence,
+                None => match self.next_sequence(requests, sink)? {
+                    Some(sequence) => sequence,
+                    None => return Ok(()),
+                },
+            };
+            let counters = next.counters;
+            share_beginning(&mut next, self.pages);
+            if next.pages_to_come() >= self.room() && !self.running.is_empty() {
+                next.give_up(self.pages);
+                next.counters = counters;
+                self.waiting.push_front(next);
+                return Ok(());
             }
-            let Some(request) = requests.next() else { return Ok(()) };
-            let id = request.id;
-            match Sequence::new(request, self.chat, self.context) {
-                Ok(sequence) => self.running.push(sequence),
-                Err(error) => sink(Completion { id, outcome: Err(error) })?,
-            }
+            self.running.push(next);
         }
         Ok(())
+    }
+
+    /// Pages that nobody holds, but for those that the running sequences need for what they have and one page more.
+    fn room(&self) -> usize {
+        let (held, limit) = self.pages.occupancy();
+        let promised: usize = self.running.iter().map(|s| s.pages_to_come() + 1).sum();
+        limit.saturating_sub(held + promised)
+    }
+
+    /// The next request that can be served; those that cannot are answered.
+    fn next_sequence(
+        &mut self,
+        requests: &mut dyn Iterator<Item = Request>,
+        sink: Sink<'_>,
+    ) -> Result<Option<Sequence<'c>>, Error> {
+        for request in requests {
+            let id = request.id;
+            let sequence = (self.adapter)(&request.adapter)
+                .and_then(|adapter| Sequence::new(request, self.chat, self.context, adapter));
+            match sequence {
+                Ok(sequence) => return Ok(Some(sequence)),
+                Err(error) => {
+                    self.totals.finished += 1;
+                    sink(Completion::new(id, Err(error)))?;
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// How many tokens of each running sequence the next step computes; at least one of one.
     ///
     /// Decoding goes first. Two prompts with a common beginning are not computed side by side: the second waits a
-    /// step and finds what the first has computed.
+    /// step and finds what the first has computed. A long prompt leaves half of the rows to the prompts behind it.
     fn plan(&mut self, sink: Sink<'_>) -> Result<Vec<usize>, Error> {
+        let _span = tracing::trace_span!("plan").entered();
         let decoding = self.running.iter().filter(|s| s.pending() == 1).count();
-        let mut room = self.step_tokens.saturating_sub(decoding).max(1);
-        let mut beginnings = HashSet::new();
-        let mut plan = Vec::new();
+        let prompts = self.running.len() - decoding;
+        let rows = self.step_tokens.saturating_sub(decoding).max(1);
+        let piece = if prompts > 1 { rows.div_ceil(2) } else { rows };
+        let mut room = rows;
+        self.beginnings.clear();
+        let mut plan = Vec::with_capacity(self.running.len());
         while plan.len() < self.running.len() {
             let index = plan.len();
-            self.share_beginning(index);
-            let sequence = &self.running[index];
-            let count = match sequence.pending() {
+            let count = match self.running[index].pending() {
                 1 => 1,
-                _ if waits_for_another(sequence, &mut beginnings) => 0,
-                pending => pending.min(room),
+                _ if room == 0 => 0,
+                _ => self.piece_of_prompt(index, piece.min(room)),
             };
             if !self.hold_pages(index, count, sink)? {
                 continue;
@@ -110,19 +153,14 @@ impl Scheduler<'_> {
         Ok(plan)
     }
 
-    /// Takes over the pages of what others have computed already.
-    fn share_beginning(&mut self, index: usize) {
-        let sequence = &mut self.running[index];
-        while sequence.computed.is_multiple_of(TOKENS_PER_PAGE)
-            && sequence.computed / TOKENS_PER_PAGE == sequence.pages.len()
-            && sequence.pending() > TOKENS_PER_PAGE
-        {
-            let next = &sequence.tokens[sequence.computed..][..TOKENS_PER_PAGE];
-            let Some((page, prefix)) = self.pages.find(sequence.prefix, next) else { return };
-            sequence.pages.push(page);
-            sequence.prefix = prefix;
-            sequence.computed += TOKENS_PER_PAGE;
-        }
+    /// How many tokens of a prompt the step computes, at most `most`; what others have computed already is taken over.
+    fn piece_of_prompt(&mut self, index: usize, most: usize) -> usize {
+        share_beginning(&mut self.running[index], self.pages);
+        let sequence = &self.running[index];
+        let waits = sequence
+            .next_page()
+            .is_some_and(|tokens| !self.beginnings.insert((sequence.prefix, *tokens)));
+        if waits { 0 } else { sequence.pending().min(most) }
     }
 
     /// Gives a sequence the pages for `count` more tokens. If there are none, the last sequence gives up its own; false
@@ -136,14 +174,15 @@ impl Scheduler<'_> {
             }
             let last = self.running.len() - 1;
             let mut sequence = self.running.remove(last);
-            self.give_up_pages(&mut sequence);
+            sequence.give_up(self.pages);
             if last == 0 {
                 let reason = "its keys and values do not fit the engine's memory".to_owned();
-                let outcome = Err(RequestError::Invalid { reason });
-                sink(Completion { id: sequence.id(), outcome })?;
+                self.complete(sequence, Err(RequestError::Invalid { reason }), sink)?;
                 return Ok(false);
             }
             tracing::debug!(request = sequence.id(), "preempted");
+            sequence.counters.preemptions += 1;
+            self.totals.preemptions += 1;
             self.waiting.push_front(sequence);
             if last == index {
                 return Ok(false);
@@ -163,102 +202,97 @@ impl Scheduler<'_> {
         self.pages.allocate()
     }
 
-    fn give_up_pages(&mut self, sequence: &mut Sequence<'_>) {
-        for page in sequence.pages.drain(..) {
-            self.pages.release(page);
-        }
-        sequence.computed = 0;
-        sequence.prefix = Prefix::START;
-    }
-
     fn compute(&mut self, plan: &[usize]) -> Vec<Drawn> {
         let segments: Vec<Segment<'_>> = self
             .running
             .iter()
             .zip(plan)
             .filter(|(_, count)| **count > 0)
-            .map(|(sequence, count)| Segment {
-                tokens: &sequence.tokens[sequence.computed..][..*count],
-                start: sequence.computed,
-                pages: &sequence.pages,
-                draw: (sequence.pending() == *count).then(|| sequence.draw()),
-            })
+            .map(|(sequence, count)| sequence.segment(*count))
             .collect();
+        let rows: usize = plan.iter().sum();
+        let decoding = segments.iter().filter(|s| s.tokens.len() == 1 && s.draw.is_some()).count();
+        let prompts = (rows - decoding) as u64;
+        self.totals.prompt_tokens += prompts;
+        let _span = if prompts > 0 {
+            tracing::debug_span!("prefill", prompts, decoding).entered()
+        } else {
+            tracing::debug_span!("decode", decoding).entered()
+        };
         self.backend.draw(self.pool, &segments)
     }
 
     /// Takes note of what was computed, gives each sequence that is up to date the token that was drawn for it, and
     /// completes those that end.
     fn harvest(&mut self, plan: &[usize], drawn: Vec<Drawn>, sink: Sink<'_>) -> Result<(), Error> {
+        let _span = tracing::trace_span!("complete").entered();
         let mut drawn = drawn.into_iter();
-        let mut going_on = Vec::with_capacity(self.running.len());
-        let mut ended = Ok(());
-        for (mut sequence, count) in std::mem::take(&mut self.running).into_iter().zip(plan) {
-            self.computed(&mut sequence, *count);
+        let mut ended = Vec::new();
+        for (index, (sequence, count)) in self.running.iter_mut().zip(plan).enumerate() {
+            sequence.note_computed(*count, self.pages);
             if *count == 0 || sequence.pending() > 0 {
-                going_on.push(sequence);
                 continue;
             }
             let drawn = drawn.next().expect("a draw for each sequence that is up to date");
+            self.totals.generated_tokens += 1;
             match sequence.advance(drawn, self.chat) {
-                Ok(None) => going_on.push(sequence),
-                outcome => {
-                    let completed = self.complete(sequence, outcome, sink);
-                    ended = ended.and(completed);
-                }
+                Ok(None) => {}
+                Ok(Some(finish)) => ended.push((index, Ok(finish))),
+                Err(error) => ended.push((index, Err(error))),
             }
         }
-        self.running = going_on;
-        ended
-    }
-
-    /// Takes note of computed tokens, and remembers the pages that they filled.
-    fn computed(&mut self, sequence: &mut Sequence<'_>, count: usize) {
-        let full = sequence.computed / TOKENS_PER_PAGE;
-        sequence.computed += count;
-        for index in full..sequence.computed / TOKENS_PER_PAGE {
-            let tokens = &sequence.tokens[index * TOKENS_PER_PAGE..][..TOKENS_PER_PAGE];
-            let page = sequence.pages[index];
-            sequence.prefix = self.pages.remember(sequence.prefix, tokens, page);
+        // From the last, so that the places before stay what they are; then in their order.
+        let ended: Vec<_> =
+            ended.into_iter().rev().map(|(at, how)| (self.running.remove(at), how)).collect();
+        let mut result = Ok(());
+        for (mut sequence, how) in ended.into_iter().rev() {
+            sequence.give_up(self.pages);
+            if result.is_ok() {
+                result = self.complete(sequence, how, sink);
+            }
         }
+        result
     }
 
+    /// Answers the request of a sequence that has no pages left.
     fn complete(
         &mut self,
-        mut sequence: Sequence<'_>,
-        outcome: Result<Option<Finish>, RequestError>,
+        sequence: Sequence<'_>,
+        how: Result<Finish, RequestError>,
         sink: Sink<'_>,
     ) -> Result<(), Error> {
-        self.give_up_pages(&mut sequence);
-        let id = sequence.id();
-        let outcome = match outcome {
-            Ok(finish) => Ok(sequence.finish(finish.unwrap_or(Finish::Length))),
-            Err(error) => Err(error),
+        self.totals.finished += 1;
+        let (id, counters) = (sequence.id(), sequence.counters);
+        sink(Completion { id, outcome: how.map(|finish| sequence.finish(finish)), counters })
+    }
+
+    fn report(&mut self, is_last: bool) {
+        let load = Load {
+            running: self.running.len(),
+            max_batch: self.max_batch,
+            waiting: self.waiting.len(),
+            pages: self.pages.occupancy(),
         };
-        sink(Completion { id, outcome })
+        if let Some(reporter) = &mut self.reporter {
+            reporter.tell(self.totals, load, is_last);
+        }
+    }
+}
+
+/// Takes over the pages of what others have computed already.
+fn share_beginning(sequence: &mut Sequence<'_>, pages: &mut Pages) {
+    while sequence.computed / TOKENS_PER_PAGE == sequence.pages.len() {
+        let Some(next) = sequence.next_page() else { return };
+        let Some((page, prefix)) = pages.find(sequence.prefix, next) else { return };
+        sequence.share(page, prefix);
     }
 }
 
 impl Drop for Scheduler<'_> {
     /// Pages outlive a call that ends early; their holders do not.
     fn drop(&mut self) {
-        for sequence in self.running.iter().chain(&self.waiting) {
-            for page in &sequence.pages {
-                self.pages.release(*page);
-            }
+        for sequence in self.running.iter_mut().chain(&mut self.waiting) {
+            sequence.give_up(self.pages);
         }
     }
-}
-
-/// Whether another sequence of this step computes the page that this one needs next.
-fn waits_for_another(
-    sequence: &Sequence<'_>,
-    beginnings: &mut HashSet<(Prefix, Vec<u32>)>,
-) -> bool {
-    let at_page = sequence.computed.is_multiple_of(TOKENS_PER_PAGE);
-    if !at_page || sequence.pending() <= TOKENS_PER_PAGE {
-        return false;
-    }
-    let next = sequence.tokens[sequence.computed..][..TOKENS_PER_PAGE].to_vec();
-    !beginnings.insert((sequence.prefix, next))
 }

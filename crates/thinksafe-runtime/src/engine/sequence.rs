@@ -1,10 +1,11 @@
 //! One request while it is served.
 
 use thinksafe_chat::{Chat, StreamDecoder};
-use thinksafe_core::generate::{Finish, Generated, Request, RequestError, TokenLogprobs};
+use thinksafe_core::generate::{Counters, Finish, Generated, Request, RequestError, TokenLogprobs};
 
+use crate::engine::backend::Segment;
 use crate::engine::draw::{Asked, Draw, Drawn, DrawnLogprobs};
-use crate::engine::pages::{PageId, Prefix};
+use crate::engine::pages::{PageId, Pages, Prefix, TOKENS_PER_PAGE, Tokens};
 
 /// A request, its tokens so far, and how far they are computed.
 #[derive(Debug)]
@@ -19,6 +20,9 @@ pub(crate) struct Sequence<'c> {
     pub(crate) pages: Vec<PageId>,
     /// The name of the full pages.
     pub(crate) prefix: Prefix,
+    /// The adapter that computes it.
+    adapter: Option<usize>,
+    pub(crate) counters: Counters,
     /// Where generation ends for lack of room in the context.
     context: usize,
     /// The tokens whose log-probabilities are asked for by name.
@@ -34,6 +38,7 @@ impl<'c> Sequence<'c> {
         request: Request,
         chat: &'c Chat,
         context: usize,
+        adapter: Option<usize>,
     ) -> Result<Self, RequestError> {
         let invalid = |reason: String| RequestError::Invalid { reason };
         request.sampling.validate().map_err(|error| invalid(error.to_string()))?;
@@ -59,7 +64,9 @@ impl<'c> Sequence<'c> {
             tokens: prompt.ids,
             computed: 0,
             pages: Vec::new(),
-            prefix: Prefix::START,
+            prefix: Prefix::start(adapter),
+            adapter,
+            counters: Counters::default(),
             context,
             of,
             stream: chat.stream_decoder(),
@@ -82,8 +89,59 @@ impl<'c> Sequence<'c> {
         self.tokens.len() - self.prompt
     }
 
+    /// Pages that the tokens so far need beside those that it has.
+    pub(crate) fn pages_to_come(&self) -> usize {
+        self.tokens.len().div_ceil(TOKENS_PER_PAGE).saturating_sub(self.pages.len())
+    }
+
+    /// The tokens of the whole page that is computed next, if it is one and not the last of the prompt: the last token is
+    /// always computed, since what follows is drawn from it.
+    pub(crate) fn next_page(&self) -> Option<&Tokens> {
+        let whole = self.computed.is_multiple_of(TOKENS_PER_PAGE);
+        let next = self.tokens[self.computed..].first_chunk()?;
+        (whole && self.pending() > TOKENS_PER_PAGE).then_some(next)
+    }
+
+    /// Takes over a page that holds the next tokens.
+    pub(crate) fn share(&mut self, page: PageId, prefix: Prefix) {
+        self.pages.push(page);
+        self.prefix = prefix;
+        self.computed += TOKENS_PER_PAGE;
+        self.counters.shared_tokens += TOKENS_PER_PAGE as u64;
+    }
+
+    /// Takes note of computed tokens, and remembers the pages that they filled.
+    pub(crate) fn note_computed(&mut self, count: usize, pages: &mut Pages) {
+        let full = self.computed / TOKENS_PER_PAGE;
+        self.computed += count;
+        let (filled, _) = self.tokens[..self.computed].as_chunks();
+        for (tokens, page) in filled.iter().zip(&self.pages).skip(full) {
+            self.prefix = pages.remember(self.prefix, tokens, *page);
+        }
+    }
+
+    /// Gives up its pages; it is computed from its beginning if it goes on.
+    pub(crate) fn give_up(&mut self, pages: &mut Pages) {
+        for page in self.pages.drain(..).rev() {
+            pages.release(page);
+        }
+        self.computed = 0;
+        self.prefix = Prefix::start(self.adapter);
+    }
+
+    /// Its next `count` tokens as a part of a step.
+    pub(crate) fn segment(&self, count: usize) -> Segment<'_> {
+        Segment {
+            tokens: &self.tokens[self.computed..][..count],
+            start: self.computed,
+            pages: &self.pages,
+            adapter: self.adapter,
+            draw: (self.pending() == count).then(|| self.draw()),
+        }
+    }
+
     /// How the next token is drawn.
-    pub(crate) fn draw(&self) -> Draw<'_> {
+    fn draw(&self) -> Draw<'_> {
         let asked = self.request.logprobs.as_ref();
         Draw {
             sampling: &self.request.sampling,

@@ -4,11 +4,13 @@
 //! adapter, the sum is rounded to the base's precision, as PEFT does with its default `autocast_adapter_dtype`.
 
 mod config;
+mod loaded;
 mod peft;
 
 pub use config::LoraConfig;
 #[cfg(test)]
 pub(crate) use config::TARGETS;
+pub(crate) use loaded::LoadedLora;
 pub(crate) use peft::{PeftFolder, peft_name};
 
 use tch::{Kind, Tensor};

@@ -6,7 +6,7 @@ use tch::Tensor;
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
 
-use crate::lora::{Adapter, LoraConfig, LoraSwitch, PeftFolder, peft_name};
+use crate::lora::{Adapter, LoadedLora, LoraConfig, LoraSwitch, PeftFolder, peft_name};
 use crate::model::CausalLm;
 use crate::model::save::write_safetensors;
 use crate::model::weight::Weight;
@@ -41,6 +41,20 @@ impl CausalLm {
     /// unchanged.
     pub fn load_lora(&mut self, dir: &Path) -> Result<(), Error> {
         self.need_no_adapter("loading an adapter")?;
+        let LoadedLora { config, adapters } = self.read_lora(dir)?;
+        let targets = self
+            .decoder
+            .linears_mut()
+            .filter(|(_, target, _)| config.targets.iter().any(|t| t == target));
+        for ((_, _, linear), (_, adapter)) in targets.zip(adapters) {
+            linear.adapter = Some(adapter);
+        }
+        self.adopt(config);
+        Ok(())
+    }
+
+    /// Reads the adapter of a PEFT folder, which must fit this model.
+    pub(crate) fn read_lora(&self, dir: &Path) -> Result<LoadedLora, Error> {
         let folder = PeftFolder(dir);
         let config = folder.read_config()?;
         let placement = Placement { precision: Precision::F32, ..self.placement };
@@ -51,19 +65,11 @@ impl CausalLm {
                 let ([input, output], rank) = (linear.sizes(), i64::from(config.rank));
                 let a = file.place(&peft_name(&name, "lora_A"), &[rank, input])?;
                 let b = file.place(&peft_name(&name, "lora_B"), &[output, rank])?;
-                adapters.push(Adapter::new(&config, a, b));
+                adapters.push((name, Adapter::new(&config, a, b)));
             }
         }
         file.finish(&|_| false)?;
-        let targets = self
-            .decoder
-            .linears_mut()
-            .filter(|(_, target, _)| config.targets.iter().any(|t| t == target));
-        for ((_, _, linear), adapter) in targets.zip(adapters) {
-            linear.adapter = Some(adapter);
-        }
-        self.adopt(config);
-        Ok(())
+        Ok(LoadedLora { config, adapters })
     }
 
     /// Writes the adapter as a PEFT folder; `peft` reads it.
@@ -99,12 +105,7 @@ impl CausalLm {
     /// Hash of the adapter's settings and matrices as they are now; `None` without an adapter or with it off.
     pub fn adapter_hash(&self) -> Option<ContentHash> {
         let config = self.lora.as_ref().filter(|_| self.switch == LoraSwitch::On)?;
-        let matrices: Vec<_> = self
-            .lora_weights()
-            .map(|(name, weight)| (name, weight.shape(), weight.hash()))
-            .collect();
-        // Dropout has no part in what a finished adapter computes.
-        Some(ContentHash::of("thinksafe.adapter", &(config.rank, config.alpha, matrices)))
+        Some(hash(config, self.lora_parameters()))
     }
 
     /// Switches the adapter on, or off for the base model. Without an adapter both are the base model.
@@ -149,6 +150,23 @@ impl CausalLm {
         self.lora = Some(config);
         self.switch = LoraSwitch::On;
     }
+}
+
+impl LoadedLora {
+    /// As [`CausalLm::adapter_hash`], were it the model's own.
+    pub(crate) fn hash(&self) -> ContentHash {
+        hash(&self.config, self.matrices())
+    }
+}
+
+fn hash(config: &LoraConfig, matrices: Vec<(String, Tensor)>) -> ContentHash {
+    let hashed = |(name, tensor): (String, Tensor)| {
+        let weight = Weight::Placed(tensor);
+        (name, weight.shape(), weight.hash())
+    };
+    let matrices: Vec<_> = matrices.into_iter().map(hashed).collect();
+    // Dropout has no part in what a finished adapter computes.
+    ContentHash::of("thinksafe.adapter", &(config.rank, config.alpha, matrices))
 }
 
 fn no_adapter(operation: &'static str) -> Error {

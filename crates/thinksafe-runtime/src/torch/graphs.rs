@@ -74,4 +74,9 @@ impl Replay for CudaGraphs {
     fn forget(&mut self) {
         self.recorded.clear();
     }
+
+    #[cfg(test)]
+    fn works(&self) -> bool {
+        !self.failed && !self.recorded.is_empty()
+    }
 }

@@ -91,6 +91,15 @@ impl TorchBackend {
         Self { replayed: Some(Replayed::new(replay)), ..self }
     }
 
+    /// Whether kernel and graphs are there and have not failed.
+    #[cfg(test)]
+    pub(crate) fn works(&self) -> [bool; 2] {
+        [
+            self.kernel.as_ref().is_some_and(Kernel::works),
+            self.replayed.as_ref().is_some_and(Replayed::works),
+        ]
+    }
+
     pub(crate) fn page_bytes(&self) -> usize {
         self.layer_bytes * self.layers
     }

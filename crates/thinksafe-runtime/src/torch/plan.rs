@@ -162,6 +162,7 @@ mod tests {
             tokens: &tokens[..count],
             start,
             pages: &pages[..(start + count).div_ceil(TOKENS_PER_PAGE)],
+            adapter: None,
             draw: None,
         };
         let segments: Vec<Segment<'_>> = shapes.iter().map(segment).collect();

@@ -55,6 +55,10 @@ pub(crate) trait Replay: Debug + Send {
 
     /// Drops all records: tensors that they use have moved.
     fn forget(&mut self);
+
+    /// Whether there are records and none has failed.
+    #[cfg(test)]
+    fn works(&self) -> bool;
 }
 
 /// Steps run through a [`Replay`].
@@ -70,6 +74,11 @@ pub(super) struct Replayed {
 impl Replayed {
     pub(super) fn new(replay: Box<dyn Replay>) -> Self {
         Self { replay, inputs: HashMap::new(), pages: 0 }
+    }
+
+    #[cfg(test)]
+    pub(super) fn works(&self) -> bool {
+        self.replay.works()
     }
 
     /// Computes a step of a bucket over an arena of this many pages: `[segments, V]`.

@@ -207,7 +207,7 @@ impl Generate for Broken {
         for request in requests {
             for id in (self.answers)(request.id) {
                 let outcome = Err(RequestError::Unsupported { feature: "work".to_owned() });
-                sink(Completion { id, outcome })?;
+                sink(Completion::new(id, outcome))?;
             }
         }
         Ok(())

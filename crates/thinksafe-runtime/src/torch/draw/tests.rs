@@ -11,6 +11,13 @@ fn drawn(rows: &[Vec<f32>], draws: &[Draw<'_>]) -> Vec<Drawn> {
     draw_rows(&tensor(rows), draws)
 }
 
+/// As [`rows_of_all_settings_are_drawn_as_the_host_draws_them`].
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_draws_are_the_hosts() {
+    all_settings(crate::Device::cuda(0).unwrap().into());
+}
+
 fn tensor(rows: &[Vec<f32>]) -> Tensor {
     Tensor::from_slice(&rows.concat()).view([rows.len() as i64, -1])
 }
@@ -52,11 +59,15 @@ fn settings() -> Vec<Sampling> {
 
 #[test]
 fn rows_of_all_settings_are_drawn_as_the_host_draws_them() {
-    let (rows, settings) = (rows(6), settings());
+    all_settings(tch::Device::Cpu);
+}
+
+fn all_settings(device: tch::Device) {
+    let (samples, settings) = (rows(6), settings());
     let tokens: Vec<u32> = (0..50).map(|i| i * 61 % 3000).chain([7, 7, 61]).collect();
     let stream = Seed(9).stream();
     let mut cases = Vec::new();
-    for (row, logits) in rows.iter().enumerate() {
+    for (row, logits) in samples.iter().enumerate() {
         for (i, sampling) in settings.iter().enumerate() {
             let uniform = stream.uniform((row * 100 + i) as u64);
             let asked = Asked { top: [0, 1, 20][i % 3], of: &[5, 2999, 5][..i % 4] };
@@ -69,10 +80,11 @@ fn rows_of_all_settings_are_drawn_as_the_host_draws_them() {
         }
     }
     let (logits, draws): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let heads = attempt(&tensor(&logits), &draws, Some(HEAD));
+    let rows = tensor(&logits).to_device(device);
+    let heads = attempt(&rows, &draws, Some(HEAD));
     let undecided = heads.iter().filter(|drawn| drawn.is_none()).count();
     assert!(undecided > 10 && undecided < draws.len() / 3, "{undecided} of {}", draws.len());
-    for ((logits, draw), found) in logits.iter().zip(&draws).zip(drawn(&logits, &draws)) {
+    for ((logits, draw), found) in logits.iter().zip(&draws).zip(draw_rows(&rows, &draws)) {
         let expected = draw_token(logits, draw);
         close(&found, &expected, &format!("{draw:?}"));
     }

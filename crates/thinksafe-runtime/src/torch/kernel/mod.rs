@@ -92,6 +92,12 @@ impl Kernel {
         }
     }
 
+    /// Whether it attended, and no launch failed.
+    #[cfg(test)]
+    pub(super) fn works(&self) -> bool {
+        self.attended.get() > 0 && !self.failed.get()
+    }
+
     /// How often it attended.
     #[cfg(test)]
     pub(super) fn attended(&self) -> usize {

@@ -102,6 +102,17 @@ fn what_cannot_be_computed_is_refused() {
     assert!(Kernel::new(Device::Cpu, SHAPES[0], Stream::default()).is_err());
 }
 
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_kernel_passes_its_trial() {
+    let device = crate::Device::cuda(0).unwrap().into();
+    for shape in SHAPES {
+        // Creates the context that the kernel uses.
+        drop(Tensor::zeros([1], (Kind::Float, device)));
+        Kernel::new(device, shape, Stream::default()).unwrap_or_else(|e| panic!("{shape:?}: {e}"));
+    }
+}
+
 /// `THINKSAFE_NVRTC=DIR cargo test -p thinksafe-runtime nvrtc -- --ignored`, DIR with what the wheel
 /// `nvidia-cuda-nvrtc==13.0.88` has in `nvidia/cu13/lib`.
 #[test]

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use tch::{Device, Kind, TchError, Tensor};
 use thinksafe_core::generate::{Completion, RequestError};
 
-use super::tests::{chat, request, serve};
-use super::{CudaOptions, Pages, Prepared, TorchBackend};
-use crate::fixture::{SHAPES, model};
-use crate::torch::{Bucket, Replay};
-use crate::{EngineOptions, LocalGenerator, Precision};
+use super::{chat, request, serve};
+use crate::engine::{CudaOptions, Kind as Computes, Pages, Prepared, TorchBackend};
+use crate::fixture::{SHAPES, model, model_on};
+use crate::torch::{Bucket, CudaAttention, CudaLaunch, Replay};
+use crate::{EngineOptions, LocalGenerator, Placement, Precision};
 
 /// An engine whose steps libtorch computes.
 fn engine(shape: &str, options: EngineOptions) -> LocalGenerator {
@@ -19,8 +19,18 @@ fn engine(shape: &str, options: EngineOptions) -> LocalGenerator {
         LocalGenerator::new(model(shape, Precision::F32), chat(dir.path()), options).unwrap();
     let backend = TorchBackend::new(&engine.model, CudaOptions::default());
     let pages = Pages::new(options.kv_bytes / backend.page_bytes());
-    engine.backend = Some(Prepared { pages, backend: super::Kind::Torch(Box::new(backend)) });
+    engine.backend = Some(Prepared { pages, backend: Computes::Torch(Box::new(backend)) });
     engine
+}
+
+/// An engine on the first GPU.
+fn on_gpu(shape: &str, cuda: CudaOptions) -> LocalGenerator {
+    let dir = tempfile::tempdir().unwrap();
+    let placement =
+        Placement { device: crate::Device::cuda(0).unwrap(), precision: Precision::F32 };
+    let options =
+        EngineOptions { max_batch: 20, step_tokens: 64, cuda, ..EngineOptions::default() };
+    LocalGenerator::new(model_on(shape, placement), chat(dir.path()), options).unwrap()
 }
 
 fn served(engine: &mut LocalGenerator) -> Vec<Completion> {
@@ -49,6 +59,14 @@ fn little(size: &[i64], kind: (Kind, Device)) -> Result<Tensor, TchError> {
     Tensor::f_empty(size, kind)
 }
 
+/// Memory that is taken in small pieces, to some fifty pages.
+fn piecemeal(size: &[i64], kind: (Kind, Device)) -> Result<Tensor, TchError> {
+    if size[0] > 60 * 16 {
+        return Err(TchError::Torch("CUDA out of memory".to_owned()));
+    }
+    Tensor::f_empty(size, kind)
+}
+
 /// No memory at all.
 fn none(_: &[i64], _: (Kind, Device)) -> Result<Tensor, TchError> {
     Err(TchError::Torch("CUDA out of memory".to_owned()))
@@ -58,7 +76,7 @@ fn with_memory(allocate: crate::torch::Allocate) -> LocalGenerator {
     let options = EngineOptions { threads: 1, ..EngineOptions::default() };
     let mut engine = engine(SHAPES[0], options);
     let backend = TorchBackend::new(&engine.model, CudaOptions::default()).with_allocate(allocate);
-    engine.backend.as_mut().unwrap().backend = super::Kind::Torch(Box::new(backend));
+    engine.backend.as_mut().unwrap().backend = Computes::Torch(Box::new(backend));
     engine
 }
 
@@ -102,24 +120,22 @@ impl Replay for Anew {
     fn forget(&mut self) {
         self.0.lock().unwrap().forgotten += 1;
     }
+
+    fn works(&self) -> bool {
+        true
+    }
 }
 
 #[test]
 fn steps_padded_to_buckets_generate_the_same() {
     for shape in [SHAPES[0], SHAPES[3]] {
-        let options = EngineOptions {
-            max_batch: 20,
-            step_tokens: 64,
-            threads: 1,
-            ..EngineOptions::default()
-        };
+        let options =
+            EngineOptions { max_batch: 5, step_tokens: 64, threads: 1, ..EngineOptions::default() };
         let expected = served(&mut engine(shape, options));
         let (anew, mut padded) = (Anew::default(), engine(shape, options));
         let backend = TorchBackend::new(&padded.model, CudaOptions::default());
-        let backend = backend.with_replay(Box::new(anew.clone()));
-        padded.backend.as_mut().unwrap().backend = super::Kind::Torch(Box::new(backend));
-        // The first few leave the arena small; it grows under what was recorded for them.
-        assert_eq!(serve(&mut padded, (0..3).map(request).collect()), expected[..3], "{shape}");
+        let backend = backend.with_allocate(piecemeal).with_replay(Box::new(anew.clone()));
+        padded.backend.as_mut().unwrap().backend = Computes::Torch(Box::new(backend));
         assert_eq!(served(&mut padded), expected, "{shape}");
         let runs = anew.0.lock().unwrap();
         let powers =
@@ -130,5 +146,37 @@ fn steps_padded_to_buckets_generate_the_same() {
             "{runs:?}"
         );
         assert!(runs.forgotten > 1, "the arena has grown: {runs:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_steps_generate_what_the_processor_generates() {
+    for shape in SHAPES {
+        let expected = served(&mut engine(shape, EngineOptions::default()));
+        assert_eq!(served(&mut on_gpu(shape, CudaOptions::default())), expected, "{shape}");
+    }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn gpu_graphs_generate_what_single_launches_generate() {
+    // Heads of whole sixteen bytes, which the kernel asks for.
+    for shape in [SHAPES[1], SHAPES[2]] {
+        let expected = served(&mut on_gpu(shape, CudaOptions::default()));
+        for attention in [CudaAttention::Gather, CudaAttention::Kernel] {
+            for launch in [CudaLaunch::Single, CudaLaunch::Graphs] {
+                let cuda = CudaOptions { attention, launch };
+                let mut engine = on_gpu(shape, cuda);
+                assert_eq!(served(&mut engine), expected, "{shape}, {cuda:?}");
+                let Computes::Torch(backend) = &engine.backend.as_ref().unwrap().backend else {
+                    panic!("a GPU's steps are libtorch's")
+                };
+                assert_eq!(
+                    backend.works(),
+                    [cuda.attention == CudaAttention::Kernel, launch == CudaLaunch::Graphs]
+                );
+            }
+        }
     }
 }
