@@ -1,10 +1,15 @@
 //! The stack of layers between tokens and logits, one step at a time.
 
-use thinksafe_kernels::{Arithmetic, Element, PackedMatrix, Pool, add_rms_norm, matmul, rms_norm};
+use thinksafe_kernels::{
+    Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm,
+};
 
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::store::KvStore;
 use crate::engine::PageId;
+
+/// Rows whose logits are in memory at a time where only log-probabilities are wanted.
+const PROJECTED: usize = 64;
 
 /// One token of a step.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +57,60 @@ impl CpuDecoder {
         if rows.is_empty() {
             return Vec::new();
         }
+        self.run(pool, store, rows);
+        let width = self.norm.len();
+        let wanted = rows.iter().zip(self.scratch.normed.chunks_exact(width));
+        let wanted = wanted.filter(|(row, _)| row.logits).flat_map(|(_, x)| x).copied();
+        let wanted: Vec<f32> = wanted.collect();
+        let mut logits = vec![0f32; wanted.len() / width * self.head.outputs()];
+        self.project(pool, &wanted, &mut logits);
+        logits
+    }
+
+    /// Runs a step and returns, for each row, the log-probability of the token that is said to follow it. Logits of
+    /// only some rows are in memory at a time.
+    ///
+    /// # Panics
+    /// If a token is not below the vocabulary's size, or there are not as many following tokens as rows.
+    pub(crate) fn log_probabilities<C: Element>(
+        &mut self,
+        pool: &Pool,
+        store: &mut KvStore<C>,
+        (rows, following): (&[Row<'_>], &[u32]),
+    ) -> Vec<f64> {
+        assert_eq!(rows.len(), following.len(), "a token after each row");
+        self.run(pool, store, rows);
+        let (width, vocab) = (self.norm.len(), self.head.outputs());
+        let mut logits = vec![0f32; rows.len().min(PROJECTED) * vocab];
+        let mut found = vec![0f64; rows.len()];
+        let parts = self.scratch.normed.chunks(PROJECTED * width);
+        let parts = parts.zip(following.chunks(PROJECTED)).zip(found.chunks_mut(PROJECTED));
+        for ((hidden, following), found) in parts {
+            let logits = &mut logits[..following.len() * vocab];
+            self.project(pool, hidden, logits);
+            let ends: Vec<usize> = (1..=found.len()).collect();
+            pool.for_each_part(found, &ends, &|row, found| {
+                let logits = &logits[row * vocab..][..vocab];
+                let scan = Scan::new(pool.level(), logits);
+                let chosen = f64::from(logits[following[row] as usize] - scan.most());
+                found[0] = chosen - scan.sum_exp(pool.level(), logits, 1.0).ln();
+            });
+        }
+        found
+    }
+
+    /// `[R, E]` to `[R, V]`.
+    fn project(&self, pool: &Pool, hidden: &[f32], logits: &mut [f32]) {
+        let rows = hidden.len() / self.norm.len();
+        matmul(pool, &self.head, (hidden, rows), self.arithmetic, logits);
+    }
+
+    /// Runs the rows through all layers and leaves their normalised states in `normed`.
+    fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) {
         self.embed(rows);
         self.turn(rows);
         self.scratch.tiles.arrange(self.heads, rows);
         let by = (pool, self.heads, self.arithmetic);
-        let width = self.norm.len();
         let (scratch, epsilon) = (&mut self.scratch, self.heads.epsilon);
         for (index, layer) in self.layers.iter().enumerate() {
             let norm = (layer.input_norm.as_slice(), epsilon);
@@ -69,13 +123,6 @@ impl CpuDecoder {
         }
         let norm = (self.norm.as_slice(), epsilon);
         add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
-        let wanted = rows.iter().zip(scratch.normed.chunks_exact(width));
-        let wanted = wanted.filter(|(row, _)| row.logits).flat_map(|(_, x)| x).copied();
-        let wanted: Vec<f32> = wanted.collect();
-        let count = wanted.len() / width;
-        let mut logits = vec![0f32; count * self.head.outputs()];
-        matmul(pool, &self.head, (&wanted, count), self.arithmetic, &mut logits);
-        logits
     }
 
     fn embed(&mut self, rows: &[Row<'_>]) {

@@ -24,7 +24,15 @@ use crate::lora::LoadedLora;
 use crate::model::CausalLm;
 
 /// A decoder with its keys and values, whatever the format of both.
-pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {}
+pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {
+    /// Computes all segments, and returns for each of their tokens the log-probability of the one that follows it.
+    fn log_probabilities(
+        &mut self,
+        pool: &Pool,
+        segments: &[Segment<'_>],
+        following: &[u32],
+    ) -> Vec<f64>;
+}
 
 /// A decoder that computes in f32, with f32 keys and values, the model's adapter and others.
 pub(crate) fn f32(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
@@ -48,20 +56,9 @@ impl<C: Element> Native<C> {
         let store = KvStore::new(model.config());
         Self { decoder: CpuDecoder::new(model, others, arithmetic), store }
     }
-}
 
-impl<C: Element> CpuBackend for Native<C> {}
-
-impl<C: Element> Backend for Native<C> {
-    fn page_bytes(&self) -> usize {
-        self.store.page_bytes()
-    }
-
-    fn mixes_adapters(&self) -> bool {
-        true
-    }
-
-    fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
+    /// The tokens of the segments, with memory for what they are to keep.
+    fn rows<'a>(&mut self, segments: &[Segment<'a>]) -> Vec<Row<'a>> {
         let mut rows = Vec::new();
         for segment in segments {
             for page in segment.pages {
@@ -76,6 +73,33 @@ impl<C: Element> Backend for Native<C> {
                 logits: segment.draw.is_some() && i == last,
             }));
         }
+        rows
+    }
+}
+
+impl<C: Element> CpuBackend for Native<C> {
+    fn log_probabilities(
+        &mut self,
+        pool: &Pool,
+        segments: &[Segment<'_>],
+        following: &[u32],
+    ) -> Vec<f64> {
+        let rows = self.rows(segments);
+        self.decoder.log_probabilities(pool, &mut self.store, (&rows, following))
+    }
+}
+
+impl<C: Element> Backend for Native<C> {
+    fn page_bytes(&self) -> usize {
+        self.store.page_bytes()
+    }
+
+    fn mixes_adapters(&self) -> bool {
+        true
+    }
+
+    fn logits(&mut self, pool: &Pool, segments: &[Segment<'_>]) -> Vec<f32> {
+        let rows = self.rows(segments);
         self.decoder.step(pool, &mut self.store, &rows)
     }
 }

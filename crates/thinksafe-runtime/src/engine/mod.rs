@@ -15,6 +15,7 @@ mod pages;
 mod progress;
 mod sampler;
 mod scheduler;
+mod score;
 mod sequence;
 #[cfg(test)]
 mod tests;

@@ -227,3 +227,34 @@ fn options_out_of_range_are_refused_by_name() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+#[test]
+fn scores_are_those_of_the_whole_forward_pass_however_the_texts_share_steps() {
+    let word = |i: u32| 4 + i * i % 97;
+    let texts: Vec<Vec<u32>> =
+        [0, 1, 2, 17, 60, 33, 100].map(|n: u32| (0..n).map(|i| word(i + n)).collect()).into();
+    let mut whole = engine(small());
+    let expected: Vec<Vec<f64>> =
+        texts.iter().map(|text| whole.model().log_probabilities(text)).collect();
+    let scored = whole.score(&texts).unwrap();
+    for (ours, theirs) in scored.iter().zip(&expected) {
+        assert_eq!(ours.len(), theirs.len());
+        assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-4), "{ours:?} {theirs:?}");
+    }
+    for (step_tokens, threads) in [(1, 1), (13, 2), (512, 3)] {
+        let mut other = engine(EngineOptions { step_tokens, threads, ..small() });
+        assert_eq!(other.score(&texts).unwrap(), scored);
+        let held = other.backend.as_ref().unwrap().pages.occupancy().0;
+        assert_eq!(held, 0, "pages are given back");
+    }
+}
+
+#[test]
+fn texts_that_cannot_be_scored_are_refused() {
+    let mut tight = engine(EngineOptions { kv_bytes: 1, ..small() });
+    for text in [vec![5, 101, 6], vec![5; 129], vec![5; 40]] {
+        let error = tight.score(&[vec![7, 8, 9], text]).unwrap_err();
+        assert!(matches!(error, crate::Error::Option { .. }), "{error}");
+    }
+    assert_eq!(tight.score(&[vec![7, 8, 9]]).unwrap()[0].len(), 2);
+}

@@ -185,6 +185,33 @@ impl CausalLm {
         self.decoder.project(hidden)
     }
 
+    /// The log-probability of every token of a text but its first, given those before it, through libtorch; logits of
+    /// some positions are in memory at a time.
+    pub(crate) fn log_probabilities(&self, text: &[u32]) -> Vec<f64> {
+        const POSITIONS: i64 = 256;
+        let count = text.len() as i64 - 1;
+        if count < 1 {
+            return Vec::new();
+        }
+        let ids: Vec<i64> = text.iter().map(|id| i64::from(*id)).collect();
+        let ids = Tensor::from_slice(&ids).to_device(self.device().into()).unsqueeze(0);
+        let positions = Tensor::arange(count, (Kind::Int64, ids.device())).unsqueeze(0);
+        let tokens = Tokens { ids: &ids.narrow(1, 0, count), positions: &positions };
+        let hidden = self.forward_cached(tokens, &mut Causal::default()).squeeze_dim(0);
+        let following = ids.narrow(1, 1, count).squeeze_dim(0).split(POSITIONS, 0);
+        let parts =
+            hidden.split(POSITIONS, 0).into_iter().zip(following).map(|(hidden, following)| {
+                let logits = tch::no_grad(|| self.project(&hidden)).to_kind(Kind::Float);
+                let chosen = logits.gather(1, &following.unsqueeze(1), false).squeeze_dim(1);
+                chosen - logits.logsumexp([1i64].as_slice(), false)
+            });
+        let found = Tensor::cat(&parts.collect::<Vec<_>>(), 0).to_kind(Kind::Double);
+        let found = found.to_device(tch::Device::Cpu);
+        let mut values = vec![0f64; count as usize];
+        found.copy_data(&mut values, count as usize);
+        values
+    }
+
     /// A pass whose keys and values are kept by `keys`, without gradients or dropout.
     pub(crate) fn forward_cached(&self, tokens: Tokens<'_>, keys: &mut dyn Attend) -> Tensor {
         let delta = self.delta(Mode::Evaluate);
