@@ -7,7 +7,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use thinksafe_benches::shape::Shape;
 use thinksafe_benches::{checkpoint, engine, machine, memory};
-use thinksafe_runtime::{Device, EngineOptions, LocalGenerator, Placement, Precision};
+use thinksafe_runtime::{
+    CudaAttention, CudaLaunch, CudaOptions, Device, EngineOptions, LocalGenerator, Placement,
+    Precision,
+};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Setting {
@@ -35,6 +38,12 @@ pub(crate) struct Setting {
     /// Memory for keys and values, in GiB.
     #[arg(long, default_value_t = 2)]
     kv_gib: usize,
+    /// On CUDA: attend with our own kernel, which is not the default.
+    #[arg(long)]
+    cuda_kernel: bool,
+    /// On CUDA: launch decoding steps as graphs, which is not the default.
+    #[arg(long)]
+    cuda_graphs: bool,
 }
 
 impl Setting {
@@ -63,11 +72,15 @@ impl Setting {
     pub(crate) fn engine(&self, max_batch: usize) -> Result<LocalGenerator> {
         let dir = self.checkpoint()?;
         tch::set_num_threads(self.threads() as i32);
+        let attention =
+            if self.cuda_kernel { CudaAttention::Kernel } else { CudaAttention::Gather };
+        let launch = if self.cuda_graphs { CudaLaunch::Graphs } else { CudaLaunch::Single };
         let options = EngineOptions {
             max_batch,
             step_tokens: self.step_tokens,
             kv_bytes: self.kv_gib << 30,
             threads: self.threads(),
+            cuda: CudaOptions { attention, launch },
         };
         engine::load(&dir, self.placement(), options)
     }

@@ -81,7 +81,8 @@ fn records((model, chat): (CausalLm, Chat), prompts: &[LabeledPrompt], way: usiz
     let config = model.config();
     let width = config.layers as i64 * config.kv_heads * config.head_dim * 2;
     let kv_bytes = width as usize * model.placement().precision.bytes() * tokens;
-    let options = EngineOptions { max_batch, step_tokens, kv_bytes, threads };
+    let options =
+        EngineOptions { max_batch, step_tokens, kv_bytes, threads, ..EngineOptions::default() };
     let mut generator = LocalGenerator::new(model, chat, options).unwrap();
     let sampling = Sampling { temperature: 1.0, max_new_tokens: 40, ..Sampling::default() };
     let settings = TraceSettings { sampling, ..TraceSettings::new(Seed(7)) };

@@ -24,7 +24,11 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
 
 /// Crates on libtorch; those that only put others together are not listed and may use all.
 const TORCH: &[(&str, &[&str])] = &[
-    ("thinksafe-runtime", &["thinksafe-chat", "thinksafe-core", "thinksafe-kernels"]),
+    ("thinksafe-torch-sys", &[]),
+    (
+        "thinksafe-runtime",
+        &["thinksafe-chat", "thinksafe-core", "thinksafe-kernels", "thinksafe-torch-sys"],
+    ),
     ("thinksafe-sft", &["thinksafe-chat", "thinksafe-core", "thinksafe-runtime"]),
 ];
 

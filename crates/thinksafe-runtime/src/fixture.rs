@@ -18,13 +18,17 @@ pub(crate) const SHAPES: [&str; 4] = [
 
 /// A random model of a shape, with 101 tokens.
 pub(crate) fn model(shape: &str, precision: Precision) -> CausalLm {
+    model_on(shape, Placement { precision, ..Placement::CPU_F32 })
+}
+
+/// The same model elsewhere.
+pub(crate) fn model_on(shape: &str, placement: Placement) -> CausalLm {
     let json = format!(
         r#"{{{shape}, "hidden_size": 36, "intermediate_size": 50, "num_hidden_layers": 3,
         "num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 101,
         "max_position_embeddings": 128, "initializer_range": 0.2}}"#
     );
     let config = ModelConfig::from_json(&json, "config.json".as_ref()).unwrap();
-    let placement = Placement { precision, ..Placement::CPU_F32 };
     CausalLm::random(config, placement, Seed(3)).unwrap()
 }
 

@@ -27,7 +27,7 @@ mod fixture;
 mod lora;
 mod model;
 mod native;
-mod paged;
+mod torch;
 
 pub use device::{Device, Placement, Precision};
 pub use engine::{
@@ -37,3 +37,4 @@ pub use engine::{
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
 pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};
+pub use torch::{CudaAttention, CudaLaunch, CudaOptions};

@@ -25,6 +25,13 @@ pub(crate) trait Backend {
     /// Bytes of one page.
     fn page_bytes(&self) -> usize;
 
+    /// Takes memory for a page before a step uses it; false if there is none, for it and every later page.
+    ///
+    /// By default memory comes as steps use it, and the operating system has it or ends the process.
+    fn hold(&mut self, _: PageId) -> bool {
+        true
+    }
+
     /// Whether the segments of a step may be computed with different adapters.
     fn mixes_adapters(&self) -> bool {
         false

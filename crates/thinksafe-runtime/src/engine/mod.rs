@@ -40,7 +40,7 @@ use crate::engine::progress::{Reporter, Totals};
 use crate::engine::scheduler::Scheduler;
 use crate::lora::LoadedLora;
 use crate::model::CausalLm;
-use crate::paged::TorchBackend;
+use crate::torch::{CudaOptions, TorchBackend};
 use crate::{Error, Precision};
 
 /// How the engine uses the machine. None of it decides what is generated on the CPU, to the bit.
@@ -55,12 +55,15 @@ pub struct EngineOptions {
     pub kv_bytes: usize,
     /// Threads of the CPU decoder; 0: as many as the machine has cores. On other devices they draw tokens.
     pub threads: usize,
+    /// How steps are computed on CUDA devices.
+    pub cuda: CudaOptions,
 }
 
 impl Default for EngineOptions {
     /// 64 sequences, 512 tokens a step, 2 GiB, all cores.
     fn default() -> Self {
-        Self { max_batch: 64, step_tokens: 512, kv_bytes: 2 << 30, threads: 0 }
+        let cuda = CudaOptions::default();
+        Self { max_batch: 64, step_tokens: 512, kv_bytes: 2 << 30, threads: 0, cuda }
     }
 }
 
@@ -94,7 +97,7 @@ struct Prepared {
 #[derive(Debug)]
 enum Kind {
     Cpu(Box<dyn CpuBackend>),
-    Torch(TorchBackend),
+    Torch(Box<TorchBackend>),
 }
 
 impl LocalGenerator {
@@ -206,7 +209,7 @@ impl LocalGenerator {
 
     fn prepared(&mut self) -> &mut Prepared {
         let Self { model, options, others, backend, .. } = self;
-        backend.get_or_insert_with(|| Prepared::new(model, others, options.kv_bytes))
+        backend.get_or_insert_with(|| Prepared::new(model, others, *options))
     }
 
     fn identify(&self) -> Identity {
@@ -221,19 +224,19 @@ impl LocalGenerator {
 }
 
 impl Prepared {
-    fn new(model: &CausalLm, others: &[LoadedLora], kv_bytes: usize) -> Self {
+    fn new(model: &CausalLm, others: &[LoadedLora], options: EngineOptions) -> Self {
         let on_cpu = model.device().is_cpu();
         let backend = match model.placement().precision {
             Precision::Bf16 if on_cpu => Kind::Cpu(crate::cpu::bf16(model, others)),
             // f16 is widened: the decoder computes in f32 in any case.
             _ if on_cpu => Kind::Cpu(crate::cpu::f32(model, others)),
-            _ => Kind::Torch(TorchBackend::new(model)),
+            _ => Kind::Torch(Box::new(TorchBackend::new(model, options.cuda))),
         };
         let page_bytes = match &backend {
             Kind::Cpu(backend) => backend.page_bytes(),
             Kind::Torch(backend) => backend.page_bytes(),
         };
-        Self { pages: Pages::new(kv_bytes / page_bytes), backend }
+        Self { pages: Pages::new(options.kv_bytes / page_bytes), backend }
     }
 }
 

@@ -77,6 +77,13 @@ impl Pages {
         Some(page)
     }
 
+    /// Takes back a page that was allocated for the first time and has no memory: there are no more than those before.
+    pub(crate) fn end_before(&mut self, page: PageId) {
+        assert_eq!(page.index() + 1, self.pages.len(), "memory ends at the newest page");
+        self.pages.pop();
+        self.limit = self.pages.len();
+    }
+
     /// Takes a holder away. Of a sequence the last page goes first: of pages that nobody holds the longest left is
     /// forgotten first, and a page without those before it is of no use.
     pub(crate) fn release(&mut self, page: PageId) {
@@ -159,6 +166,17 @@ mod tests {
         assert_eq!(pages.find(after_a, &tokens(0)), None);
         assert_eq!(pages.find(Prefix::start(Some(0)), &tokens(0)), None);
         assert_eq!(pages.find(Prefix::start(Some(1)), &tokens(0)), None);
+    }
+
+    #[test]
+    fn where_memory_ends_the_limit_is_what_there_is() {
+        let mut pages = Pages::new(8);
+        let held = pages.allocate().unwrap();
+        let without = pages.allocate().unwrap();
+        pages.end_before(without);
+        assert_eq!((pages.allocate(), pages.occupancy()), (None, (1, 1)));
+        pages.release(held);
+        assert_eq!(pages.allocate(), Some(held));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use thinksafe_kernels::Pool;
 
 use crate::engine::backend::{Backend, Segment};
 use crate::engine::draw::Drawn;
-use crate::engine::pages::{Pages, Prefix, TOKENS_PER_PAGE, Tokens};
+use crate::engine::pages::{PageId, Pages, Prefix, TOKENS_PER_PAGE, Tokens};
 use crate::engine::progress::{Load, Reporter, Totals};
 use crate::engine::sequence::Sequence;
 
@@ -168,7 +168,7 @@ impl<'c> Scheduler<'c> {
     fn hold_pages(&mut self, index: usize, count: usize, sink: Sink<'_>) -> Result<bool, Error> {
         let needed = (self.running[index].computed + count).div_ceil(TOKENS_PER_PAGE);
         while self.running[index].pages.len() < needed {
-            if let Some(page) = self.pages.allocate() {
+            if let Some(page) = self.allocate() {
                 self.running[index].pages.push(page);
                 continue;
             }
@@ -189,6 +189,17 @@ impl<'c> Scheduler<'c> {
             }
         }
         Ok(true)
+    }
+
+    /// A page with memory behind it. Where memory ends before the limit, the limit is lowered to what there is.
+    fn allocate(&mut self) -> Option<PageId> {
+        let page = self.pages.allocate()?;
+        if self.backend.hold(page) {
+            return Some(page);
+        }
+        tracing::warn!(pages = page.index(), "no memory for more keys and values");
+        self.pages.end_before(page);
+        self.pages.allocate()
     }
 
     fn compute(&mut self, plan: &[usize]) -> Vec<Drawn> {

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod counters;
+mod torch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,7 +89,7 @@ fn a_sample_is_the_same_in_every_batch_order_and_memory() {
     for (max_batch, step_tokens, kv_bytes, threads) in
         [(1, 1, 1 << 24, 1), (3, 20, 1 << 24, 2), (64, 512, 1 << 24, 3), (8, 33, pages(9), 1)]
     {
-        let options = EngineOptions { max_batch, step_tokens, kv_bytes, threads };
+        let options = EngineOptions { max_batch, step_tokens, kv_bytes, threads, ..small() };
         let mut engine = engine(options);
         let mut reversed = requests();
         reversed.reverse();
