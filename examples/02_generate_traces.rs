@@ -41,6 +41,7 @@ fn main() -> Result<()> {
     let mut log = RecordLog::open(run.traces())?;
     let mut bar = Bar::default();
     bar.begin("generate traces");
+    model.set_watch(Some(bar.watch()));
     let show = &mut |progress| bar.show(&progress);
     let counts = generate_traces(&mut model, &inputs.prompts, &settings, &mut log, show)?;
 

@@ -61,9 +61,11 @@ fn main() -> Result<()> {
     let steering = Preset::ThinkSafe.template();
     let steered = sets.iter().filter(|set| set.is_harmful()).map(|set| set.steered(&steering));
 
-    let (model, guard) = (inputs.load_model()?, inputs.load_guard()?);
+    let (mut model, guard) = (inputs.load_model()?, inputs.load_guard()?);
     let report = Report::new("ThinkSafe");
-    let mut pipeline = Pipeline { run, seed, inputs, model, guard, report, bar: Bar::default() };
+    let bar = Bar::default();
+    model.set_watch(Some(bar.watch()));
+    let mut pipeline = Pipeline { run, seed, inputs, model, guard, report, bar };
     let identities = (pipeline.model.identity(), pipeline.guard.identity());
     pipeline.inputs.write_manifest(&pipeline.run, seed, identities)?;
     pipeline.evaluate("before", &sets)?;

@@ -1,10 +1,12 @@
 //! A progress bar for whatever reports progress.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use thinksafe_core::progress::Progress;
 use thinksafe_eval::report::Timing;
+use thinksafe_runtime::{EngineProgress, Watch};
 
 /// Shows the progress of one phase after the other, and remembers how long each took.
 ///
@@ -13,6 +15,8 @@ use thinksafe_eval::report::Timing;
 pub struct Bar {
     current: Option<Phase>,
     timings: Vec<Timing>,
+    /// What the engine says of itself.
+    engine: Arc<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -37,8 +41,22 @@ impl Bar {
         if bar.is_hidden() {
             say(&name);
         }
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let now = Instant::now();
         self.current = Some(Phase { name, bar, started: now, said: now });
+    }
+
+    /// For an engine, whose state the bar shows from now on beside the progress.
+    pub fn watch(&self) -> Watch {
+        let (engine, began) = (Arc::clone(&self.engine), Instant::now());
+        Watch {
+            clock: Box::new(move || began.elapsed()),
+            every: Duration::from_millis(500),
+            requests: None,
+            report: Box::new(move |progress| {
+                *engine.lock().unwrap_or_else(PoisonError::into_inner) = state(progress);
+            }),
+        }
     }
 
     /// Shows a step.
@@ -47,7 +65,8 @@ impl Bar {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
         let rate = progress.tokens as f64 / started.elapsed().as_secs_f64().max(1e-3);
-        let note = progress.note.clone().unwrap_or_default();
+        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = format!("{}  {engine}", progress.note.as_deref().unwrap_or_default());
         bar.set_message(format!("{rate:.0} tokens/s  {note}"));
         if bar.is_hidden() && said.elapsed() >= EVERY {
             *said = Instant::now();
@@ -68,6 +87,13 @@ impl Bar {
             self.timings.push(Timing { phase: name, seconds: started.elapsed().as_secs_f64() });
         }
     }
+}
+
+/// The engine's state in a few words.
+fn state(progress: &EngineProgress) -> String {
+    let EngineProgress { running, max_batch, pages_held, pages_limit, .. } = *progress;
+    let percent = 100 * pages_held / pages_limit.max(1);
+    format!("batch {running}/{max_batch}, memory {percent}%")
 }
 
 fn style() -> ProgressStyle {

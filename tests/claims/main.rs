@@ -1,4 +1,5 @@
-//! Claims about the whole: every broken input is named, and a killed run loses and repeats nothing.
+//! Claims about the whole: every broken input is named, a killed run loses and repeats nothing, records depend on their
+//! keys alone, what the engine reports is what the trainer computes.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,4 +8,9 @@
 )]
 
 mod bad_input;
+mod fairness;
+#[cfg(target_os = "linux")] // it reads /proc
+mod memory;
+mod ratio;
 mod resume;
+mod strict;
