@@ -1,5 +1,5 @@
-//! Claims about the whole: every broken input is named, a killed run loses and repeats nothing, records depend on their
-//! keys alone, what the engine reports is what the trainer computes.
+//! Claims about the whole: every broken input is named, a killed run loses and repeats nothing, weights are held once,
+//! records depend on their keys alone, what the engine reports is what the trainer computes.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@ mod bad_input;
 mod fairness;
 #[cfg(target_os = "linux")] // it reads /proc
 mod memory;
+mod one_copy;
 mod ratio;
 mod resume;
 mod strict;

@@ -22,9 +22,9 @@ fn memory_is_flat_over_two_thousand_prompts() {
     assert!(grown < 2 << 20, "{grown} bytes");
 }
 
-/// `cargo test --release -p thinksafe-tests --test claims -- --ignored memory_is_flat`
+/// `cargo test -p thinksafe-tests --test claims -- --ignored --nocapture memory_is_flat`
 #[test]
-#[ignore = "takes minutes; needs 3 GB of memory"]
+#[ignore = "takes a minute or two; needs 3 GB of memory"]
 fn memory_is_flat_over_ten_thousand_prompts_in_two_gibibytes() {
     // 32 KiB a token: the memory is full of pages before the thousandth prompt.
     check(10_000, 2_048, 16);

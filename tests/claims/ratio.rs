@@ -13,7 +13,7 @@ use thinksafe_runtime::{
 };
 
 /// Bounds of the largest and of the mean deviation. In f32 both sum the same numbers in another order; in bf16 libtorch
-/// rounds every activation and the engine none, which shows most in tokens that are hardly ever drawn.
+/// rounds what every operation gives, and the engine what goes into products and into the cache.
 const BOUNDS: [(Precision, f64, f64); 2] =
     [(Precision::F32, 1e-4, 1e-6), (Precision::Bf16, 1.0, 2e-2)];
 

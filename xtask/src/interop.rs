@@ -24,10 +24,15 @@ pub(crate) fn run(root: &Path) -> Result<(), Error> {
         let reason = "no executable named interop".to_owned();
         return Err(Error::Output { program: "cargo build".to_owned(), reason });
     };
-    let venv = Workspace::load(root)?.target.join("interop-venv");
-    let python = environment(&venv, &root.join(REQUIREMENTS))?;
+    let python = python(root)?;
     let script = root.join("tests/interop/run.py");
     cargo::run(Command::new(python).arg(script).arg("--bin").arg(binary).current_dir(root))
+}
+
+/// The Python of the environment, which is made if it is not there.
+pub(crate) fn python(root: &Path) -> Result<PathBuf, Error> {
+    let venv = Workspace::load(root)?.target.join("interop-venv");
+    environment(&venv, &root.join(REQUIREMENTS))
 }
 
 /// Makes sure of the environment; returns its Python.

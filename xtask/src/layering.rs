@@ -33,7 +33,7 @@ const TORCH: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that put all crates together.
-const TOP: [&str; 3] = ["thinksafe-examples", "thinksafe-tests", "xtask"];
+const TOP: [&str; 4] = ["thinksafe-benches", "thinksafe-examples", "thinksafe-tests", "xtask"];
 
 /// What makes a crate need libtorch.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];

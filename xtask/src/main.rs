@@ -1,4 +1,4 @@
-//! Set-up and checks of the workspace: `cargo xtask setup | test | demo | conformance | interop`.
+//! Set-up, checks and measurements of the workspace: `cargo xtask setup | test | demo | conformance | interop | bench`.
 //!
 //! Runs before anything else is there, so it leans on little: `cargo`, Python 3 with pip, and the package registries.
 
@@ -8,6 +8,7 @@
     reason = "a command line program talks to its user"
 )]
 
+mod bench;
 mod cargo;
 mod check;
 mod demo;
@@ -69,6 +70,8 @@ enum Command {
     },
     /// Compare with `transformers`, `peft` and `trl` in a throw-away Python environment.
     Interop,
+    /// Measure the engine beside `transformers`, in the same environment.
+    Bench(Box<bench::Options>),
 }
 
 fn main() -> ExitCode {
@@ -99,6 +102,7 @@ fn run(command: Command) -> Result<(), Error> {
             Cargo::new(&root).args(run).args([dir]).here().run()
         }
         Command::Interop => interop::run(&root),
+        Command::Bench(options) => bench::run(&root, &options),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The gate of the feed-forward block.
 
+use crate::lanes::Lanes;
 use crate::level::Kernel;
 use crate::pool::{Pool, SharedSlice};
 
@@ -13,7 +14,7 @@ pub fn swiglu(pool: &Pool, gate_up: &[f32], rows: usize, out: &mut [f32]) {
     assert_eq!(width * rows, out.len(), "{rows} whole rows");
     let level = pool.level();
     let out = SharedSlice::new(out);
-    pool.split(rows, &|rows| {
+    pool.split_light(rows, gate_up.len(), &|rows| {
         for row in rows {
             let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
             level.run(SwiGlu { gate, up, out: out.part(row * width, width) });
@@ -29,7 +30,7 @@ struct SwiGlu<'a> {
 
 impl Kernel for SwiGlu<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         for ((out, gate), up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
             *out = gate / (1.0 + exp(-gate)) * up;
         }

@@ -1,31 +1,24 @@
-//! Number formats that weights and caches are stored in.
+//! Number formats that keys and values are stored in.
 
 use half::bf16;
 
+use crate::LANES;
 use crate::attention::Attention;
+use crate::lanes::Lanes;
 use crate::level::Level;
-use crate::matmul::Tile;
 
 /// The kernels over a format. They are compiled here, once, and not wherever a caller is generic over the format.
 #[expect(unnameable_types, reason = "seals `Element`")]
 pub trait Compiled: Sized {
-    /// Multiplies all rows of a tile with `count` panels.
-    #[doc(hidden)]
-    fn multiply_panels(level: Level, tile: &Tile<'_, Self>, count: usize);
-
     /// Attends from one position.
     #[doc(hidden)]
-    fn attend(level: Level, attention: &mut Attention<'_, Self>);
+    fn attend(level: Level, attention: Attention<'_, Self>);
 }
 
 macro_rules! compile {
     ($format:ty) => {
         impl Compiled for $format {
-            fn multiply_panels(level: Level, tile: &Tile<'_, Self>, count: usize) {
-                crate::matmul::multiply_panels(level, tile, count);
-            }
-
-            fn attend(level: Level, attention: &mut Attention<'_, Self>) {
+            fn attend(level: Level, attention: Attention<'_, Self>) {
                 crate::attention::run(level, attention);
             }
         }
@@ -42,6 +35,25 @@ pub trait Element: Copy + Default + Send + Sync + std::fmt::Debug + Compiled + '
 
     /// The nearest value of this format, ties to even.
     fn from_f32(value: f32) -> Self;
+}
+
+/// How a format is read sixteen values at a time.
+pub(crate) trait Stored: Element {
+    fn lanes<V: Lanes>(values: &[Self; LANES]) -> V;
+}
+
+impl Stored for f32 {
+    #[inline(always)]
+    fn lanes<V: Lanes>(values: &[Self; LANES]) -> V {
+        V::load(values)
+    }
+}
+
+impl Stored for bf16 {
+    #[inline(always)]
+    fn lanes<V: Lanes>(values: &[Self; LANES]) -> V {
+        V::load_bf16(values)
+    }
 }
 
 impl Element for f32 {
@@ -65,6 +77,6 @@ impl Element for bf16 {
 
     #[inline(always)]
     fn from_f32(value: f32) -> Self {
-        Self::from_f32(value)
+        Self::from_bits(crate::round::bf16_bits(value) as u16)
     }
 }

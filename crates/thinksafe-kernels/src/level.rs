@@ -1,5 +1,9 @@
 //! Which instructions the kernels were compiled for, chosen at run time.
 
+use crate::lanes::{Lanes, Portable};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{Ymm, Zmm};
+
 /// An instruction set that every kernel exists for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,40 +14,46 @@ pub enum Level {
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL.
     Avx512,
+    /// The same with products of bf16 pairs (AVX-512 BF16).
+    Avx512Bf16,
 }
 
 /// The body of a kernel: inlined into one function for each level.
 pub(crate) trait Kernel {
     /// Runs it. Implementations are `#[inline(always)]`, or the vector instructions are lost.
-    fn run(self);
+    fn run<V: Lanes>(self);
 }
 
 impl Level {
     /// The best level of this machine.
+    #[cfg(target_arch = "x86_64")]
     pub fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            let avx512 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            match (avx512 && avx2, avx2) {
-                (true, _) => return Self::Avx512,
-                (_, true) => return Self::Avx2,
-                _ => {}
-            }
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = avx2
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
+        match (avx2, avx512, bf16) {
+            (_, _, true) => Self::Avx512Bf16,
+            (_, true, _) => Self::Avx512,
+            (true, ..) => Self::Avx2,
+            _ => Self::Portable,
         }
+    }
+
+    /// The best level of this machine.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn detect() -> Self {
         Self::Portable
     }
 
     /// Every level that this machine has, the portable one first.
     pub fn available() -> Vec<Self> {
-        match Self::detect() {
-            Self::Avx512 => vec![Self::Portable, Self::Avx2, Self::Avx512],
-            Self::Avx2 => vec![Self::Portable, Self::Avx2],
-            Self::Portable => vec![Self::Portable],
-        }
+        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+        let best = all.iter().position(|level| *level == Self::detect());
+        all[..=best.unwrap_or(0)].to_vec()
     }
 
     #[expect(unsafe_code, reason = "calls functions compiled for instructions that were detected")]
@@ -54,20 +64,29 @@ impl Level {
             Self::Avx512 => unsafe { run_avx512(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => unsafe { run_avx512_bf16(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { run_avx2(kernel) },
-            _ => kernel.run(),
+            _ => kernel.run::<Portable>(),
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run_avx512_bf16(kernel: impl Kernel) {
+    kernel.run::<Zmm<true>>();
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn run_avx512(kernel: impl Kernel) {
-    kernel.run();
+    kernel.run::<Zmm<false>>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2(kernel: impl Kernel) {
-    kernel.run();
+    kernel.run::<Ymm>();
 }

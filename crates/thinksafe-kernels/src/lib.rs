@@ -5,15 +5,16 @@
 //! that sixteen scores are computed at a time ([`attend`]), and what lies between the products is fused
 //! ([`add_rms_norm`], [`norm_and_rotate`], [`swiglu`]). [`Scan`] finds what matters in a row of logits.
 //!
-//! **One source, three machines.** Each kernel is plain Rust over arrays of sixteen lanes, compiled for AVX-512, for
-//! AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All three use fused multiply-add in the same
-//! order, so they give the same bits.
+//! **One source, any machine.** Each kernel is written once over sixteen lanes and compiled for AVX-512 with and
+//! without its bf16 products, for AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All use fused
+//! multiply-add in the same order, so they give the same bits.
 //!
 //! **Rows do not see each other.** The sum behind each output is taken in an order that depends on the shapes of one
 //! row alone, never on how many rows are computed with it or by how many threads. A row's result is therefore the
 //! same bits in every batch.
 //!
-//! Arithmetic is f32; weights and caches are stored as `f32` or `bf16` ([`Element`]).
+//! Sums are f32; weights are stored as f32, or as bf16 where that loses nothing, keys and values as either
+//! ([`Element`]), and inputs of products are f32 or rounded to bf16 ([`Arithmetic`]).
 
 #![expect(
     clippy::inline_always,
@@ -23,19 +24,22 @@
 mod activation;
 mod attention;
 mod element;
+mod lanes;
 mod level;
 mod matmul;
 mod norm;
 mod pack;
 mod pool;
 mod rope;
+mod round;
 mod scan;
+mod step;
 
 pub use activation::swiglu;
 pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};
 pub use element::Element;
 pub use level::Level;
-pub use matmul::matmul;
+pub use matmul::{Arithmetic, matmul};
 pub use norm::{add_rms_norm, rms_norm};
 pub use pack::PackedMatrix;
 pub use pool::Pool;

@@ -1,119 +1,188 @@
-//! The product of few rows with a packed matrix.
+//! The product of rows with a packed matrix.
+
+use std::ops::Range;
 
 use crate::LANES;
-use crate::element::Element;
-use crate::level::{Kernel, Level};
-use crate::pack::PackedMatrix;
+use crate::lanes::Lanes;
+use crate::level::Kernel;
+use crate::pack::{PackedMatrix, Panels};
 use crate::pool::{Pool, SharedSlice};
+use crate::round::round_row;
+use crate::step::{BothBf16, BothF32, InputF32, Step};
 
-/// Rows of one tile: with three panels, 24 accumulators, which leaves registers for the weights.
-const TILE_ROWS: usize = 8;
-/// Panels of one tile.
-const TILE_PANELS: usize = 3;
+/// In which format the inputs of a product are multiplied; sums are f32 in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the formats that the instructions know")]
+pub enum Arithmetic {
+    /// Inputs as they are.
+    F32,
+    /// Inputs rounded to bf16, as `transformers` has them between layers of a bf16 model. Matrices that are not stored
+    /// as bf16 are multiplied in f32 all the same.
+    Bf16,
+}
 
 /// `out = x · weightsᵀ` for `x` of `[M, K]` and `out` of `[M, N]`, both row-major.
 ///
-/// Each output is the sum over `k = 0, 1, ...` in that order, by fused multiply-add, for every `M` and on every
-/// number of threads.
+/// Each output is one sum over `k` in an order of its own by fused multiply-add, for every `M`, at every level and on
+/// every number of threads. (Only where a sum or a product comes below 1.2e-38, [`Arithmetic::Bf16`] differs between
+/// levels: the instruction takes such values for zero.)
 ///
 /// # Panics
 /// If `x` or `out` has not `rows` rows of the matrix's width.
-pub fn matmul<W: Element>(
+pub fn matmul(
     pool: &Pool,
-    weights: &PackedMatrix<W>,
-    x: &[f32],
-    rows: usize,
+    weights: &PackedMatrix,
+    (x, rows): (&[f32], usize),
+    arithmetic: Arithmetic,
     out: &mut [f32],
 ) {
-    assert_eq!(x.len(), rows * weights.inputs(), "x of [{rows}, {}]", weights.inputs());
+    let inputs = weights.inputs();
+    assert_eq!(x.len(), rows * inputs, "x of [{rows}, {inputs}]");
     assert_eq!(out.len(), rows * weights.outputs(), "out of [{rows}, {}]", weights.outputs());
-    let level = pool.level();
+    if rows == 0 || inputs == 0 {
+        return out.fill(0.0);
+    }
     let out = SharedSlice::new(out);
-    pool.split(weights.panel_count(), &|panels| {
-        let mut first = panels.start;
-        while first < panels.end {
-            let count = (panels.end - first).min(TILE_PANELS);
-            W::multiply_panels(level, &Tile { weights, x, rows, first, out: &out }, count);
-            first += count;
+    let outputs = weights.outputs();
+    match (weights.panels(), arithmetic) {
+        (Panels::F32(panels), _) => {
+            multiply::<BothF32>(pool, &Product { panels, x, rows, outputs, out: &out });
+        }
+        (Panels::Bf16(panels), Arithmetic::F32) => {
+            let x = pairs(x, inputs);
+            let x = x.as_ref();
+            multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out });
+        }
+        (Panels::Bf16(panels), Arithmetic::Bf16) => {
+            let x = rounded(pool, x, inputs);
+            let x = x.as_slice();
+            multiply::<BothBf16>(pool, &Product { panels, x, rows, outputs, out: &out });
+        }
+    }
+}
+
+/// Rows of inputs two by two; those of an odd width are copied with a zero behind each.
+fn pairs(x: &[f32], inputs: usize) -> std::borrow::Cow<'_, [[f32; 2]]> {
+    if inputs.is_multiple_of(2) {
+        return x.as_chunks().0.into();
+    }
+    let rows = x.chunks_exact(inputs);
+    rows.flat_map(|row| row.chunks(2).map(|pair| [pair[0], pair.get(1).copied().unwrap_or(0.0)]))
+        .collect()
+}
+
+/// Rows of inputs as pairs of bf16.
+fn rounded(pool: &Pool, x: &[f32], inputs: usize) -> Vec<u32> {
+    let width = inputs.div_ceil(2);
+    let mut pairs = vec![0u32; x.len() / inputs * width];
+    let level = pool.level();
+    pool.for_each_chunk(&mut pairs, width, &|row, pairs| {
+        round_row(level, &x[row * inputs..][..inputs], pairs);
+    });
+    pairs
+}
+
+/// A product whose operands are in the formats of a [`Step`].
+struct Product<'a, S: Step> {
+    /// `[ceil(N / 16), steps, 16]`.
+    panels: &'a [S::Weights],
+    /// `[M, steps]`.
+    x: &'a [S::Input],
+    rows: usize,
+    outputs: usize,
+    out: &'a SharedSlice<'a, f32>,
+}
+
+/// Panels that are multiplied at a time on a machine with wide registers.
+const GROUP: usize = 3;
+
+fn multiply<S: Step>(pool: &Pool, product: &Product<'_, S>) {
+    let level = pool.level();
+    let panels = product.outputs.div_ceil(LANES);
+    pool.split(panels.div_ceil(GROUP), &|groups| {
+        for group in groups {
+            let panels = group * GROUP..((group + 1) * GROUP).min(panels);
+            level.run(Group { product, panels });
         }
     });
 }
 
-/// All rows against a few panels.
-#[derive(Debug)]
-#[expect(unnameable_types, reason = "only the sealed trait of formats takes it")]
-pub struct Tile<'a, W> {
-    weights: &'a PackedMatrix<W>,
-    x: &'a [f32],
-    rows: usize,
-    first: usize,
-    out: &'a SharedSlice<'a, f32>,
+/// All rows against a few panels, which stay in the cache meanwhile.
+struct Group<'a, S: Step> {
+    product: &'a Product<'a, S>,
+    panels: Range<usize>,
 }
 
-pub(crate) fn multiply_panels<W: Element>(level: Level, tile: &Tile<'_, W>, panels: usize) {
-    match panels {
-        1 => level.run(Panels::<W, 1>(tile)),
-        2 => level.run(Panels::<W, 2>(tile)),
-        _ => level.run(Panels::<W, TILE_PANELS>(tile)),
+impl<S: Step> Kernel for Group<'_, S> {
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Self { product, panels } = self;
+        // As many sums as registers hold, beside the weights and inputs of a step.
+        match (V::WIDE, panels.len()) {
+            (true, GROUP) => tiles::<V, S, 8, GROUP>(product, panels.start),
+            (true, 2) => tiles::<V, S, 8, 2>(product, panels.start),
+            (true, _) => tiles::<V, S, 8, 1>(product, panels.start),
+            (false, _) => {
+                for panel in panels {
+                    tiles::<V, S, 4, 1>(product, panel);
+                }
+            }
+        }
     }
 }
 
-struct Panels<'a, W, const P: usize>(&'a Tile<'a, W>);
-
-impl<W: Element, const P: usize> Kernel for Panels<'_, W, P> {
-    #[inline(always)]
-    fn run(self) {
-        let Self(tile) = self;
-        let mut row = 0;
-        while row + TILE_ROWS <= tile.rows {
-            multiply::<W, TILE_ROWS, P>(tile, row);
-            row += TILE_ROWS;
-        }
-        if tile.rows - row >= 4 {
-            multiply::<W, 4, P>(tile, row);
-            row += 4;
-        }
-        if tile.rows - row >= 2 {
-            multiply::<W, 2, P>(tile, row);
-            row += 2;
-        }
-        if row < tile.rows {
-            multiply::<W, 1, P>(tile, row);
-        }
+/// All rows, at most `M` at a time, against `P` panels.
+#[inline(always)]
+fn tiles<V: Lanes, S: Step, const M: usize, const P: usize>(
+    product: &Product<'_, S>,
+    panel: usize,
+) {
+    let mut row = 0;
+    while row + M <= product.rows {
+        tile::<V, S, M, P>(product, row, panel);
+        row += M;
+    }
+    if M > 4 && product.rows - row >= 4 {
+        tile::<V, S, 4, P>(product, row, panel);
+        row += 4;
+    }
+    if product.rows - row >= 2 {
+        tile::<V, S, 2, P>(product, row, panel);
+        row += 2;
+    }
+    if row < product.rows {
+        tile::<V, S, 1, P>(product, row, panel);
     }
 }
 
 /// `M` rows from `row` on against `P` panels; all sums stay in registers.
 #[inline(always)]
-fn multiply<W: Element, const M: usize, const P: usize>(tile: &Tile<'_, W>, row: usize) {
-    let inputs = tile.weights.inputs();
-    let x: [&[f32]; M] = std::array::from_fn(|m| &tile.x[(row + m) * inputs..][..inputs]);
-    let panels: [&[[W; LANES]]; P] =
-        std::array::from_fn(|p| &tile.weights.panel(tile.first + p)[..inputs]);
-    let mut sums = [[[0f32; LANES]; P]; M];
-    for k in 0..inputs {
-        let mut weights = [[0f32; LANES]; P];
-        for p in 0..P {
-            let lanes = &panels[p][k];
-            for lane in 0..LANES {
-                weights[p][lane] = lanes[lane].to_f32();
-            }
-        }
-        for m in 0..M {
-            let x = x[m][k];
-            for p in 0..P {
-                for lane in 0..LANES {
-                    sums[m][p][lane] = weights[p][lane].mul_add(x, sums[m][p][lane]);
-                }
-            }
-        }
+fn tile<V: Lanes, S: Step, const M: usize, const P: usize>(
+    product: &Product<'_, S>,
+    row: usize,
+    panel: usize,
+) {
+    let steps = product.x.len() / product.rows;
+    let x: [&[S::Input]; M] = std::array::from_fn(|m| &product.x[(row + m) * steps..][..steps]);
+    let panels: [&[S::Weights]; P] =
+        std::array::from_fn(|p| &product.panels[(panel + p) * steps..][..steps]);
+    let mut sums = [[V::splat(0.0); P]; M];
+    for step in 0..steps {
+        let weights = std::array::from_fn(|p| &panels[p][step]);
+        S::add(&mut sums, weights, std::array::from_fn(|m| x[m][step]));
     }
-    let outputs = tile.weights.outputs();
-    for (m, sums) in sums.iter().enumerate() {
-        for (p, sums) in sums.iter().enumerate() {
-            let from = (tile.first + p) * LANES;
-            let width = LANES.min(outputs - from);
-            tile.out.part((row + m) * outputs + from, width).copy_from_slice(&sums[..width]);
+    for (m, sums) in sums.into_iter().enumerate() {
+        for (p, sums) in sums.into_iter().enumerate() {
+            let from = (panel + p) * LANES;
+            let width = LANES.min(product.outputs - from);
+            let out = product.out.part((row + m) * product.outputs + from, width);
+            if let Ok(out) = out.try_into() {
+                sums.store(out);
+            } else {
+                let mut values = [0f32; LANES];
+                sums.store(&mut values);
+                out.copy_from_slice(&values[..width]);
+            }
         }
     }
 }

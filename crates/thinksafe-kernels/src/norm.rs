@@ -1,6 +1,7 @@
 //! Root-mean-square normalisation.
 
 use crate::LANES;
+use crate::lanes::Lanes;
 use crate::level::Kernel;
 use crate::pool::{Pool, SharedSlice};
 
@@ -13,7 +14,7 @@ pub fn rms_norm(pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut 
     assert!(x.len() == out.len() && x.len().is_multiple_of(width), "rows of {width}");
     let level = pool.level();
     let out = SharedSlice::new(out);
-    pool.split(x.len() / width, &|rows| {
+    pool.split_light(x.len() / width, x.len(), &|rows| {
         for row in rows {
             let x = &x[row * width..][..width];
             level.run(Norm { x, weight, epsilon, out: out.part(row * width, width) });
@@ -36,9 +37,9 @@ pub fn add_rms_norm(
     assert!(x.len() == out.len() && x.len() == delta.len(), "equal lengths");
     assert!(x.len().is_multiple_of(width), "rows of {width}");
     let level = pool.level();
-    let rows = x.len() / width;
+    let (rows, values) = (x.len() / width, x.len());
     let (x, out) = (SharedSlice::new(x), SharedSlice::new(out));
-    pool.split(rows, &|rows| {
+    pool.split_light(rows, values, &|rows| {
         for row in rows {
             let x = x.part(row * width, width);
             level.run(Add { x, delta: &delta[row * width..][..width] });
@@ -54,7 +55,7 @@ struct Add<'a> {
 
 impl Kernel for Add<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         for (x, delta) in self.x.iter_mut().zip(self.delta) {
             *x += delta;
         }
@@ -70,7 +71,7 @@ pub(crate) struct Norm<'a> {
 
 impl Kernel for Norm<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let mean = sum_of_squares(self.x) / self.x.len() as f32;
         let scale = 1.0 / (mean + self.epsilon).sqrt();
         for ((out, x), weight) in self.out.iter_mut().zip(self.x).zip(self.weight) {

@@ -13,6 +13,9 @@ use crate::level::Level;
 const SPINS: u32 = 2_000;
 const YIELDS: u32 = 50;
 
+/// Values below which light work is not handed out: some microseconds of it.
+const LIGHT: usize = 16_384;
+
 /// Ranges a thread: a few, so that a thread that is late leaves work to the others.
 const RANGES: usize = 3;
 
@@ -110,7 +113,38 @@ impl Pool {
         });
     }
 
-    /// Cuts `data` into chunks of `length` and runs `work` on each, with its index, on all threads.
+    /// As [`split`](Self::split) for work that does little with each of `values` values: where they are few, handing
+    /// out the work would take longer than doing it, and the caller does it alone.
+    pub fn split_light(&self, items: usize, values: usize, work: &(impl Fn(Range<usize>) + Sync)) {
+        if values < LIGHT && items > 0 {
+            work(0..items);
+        } else {
+            self.split(items, work);
+        }
+    }
+
+    /// Cuts `data` into parts that end at `ends`, and runs `work` on each, with its index, on all threads.
+    ///
+    /// # Panics
+    /// If the ends do not rise to the length of `data`; and as [`split`](Self::split).
+    pub fn for_each_part<T: Send>(
+        &self,
+        data: &mut [T],
+        ends: &[usize],
+        work: &(impl Fn(usize, &mut [T]) + Sync),
+    ) {
+        assert!(ends.is_sorted() && ends.last().copied().unwrap_or(0) == data.len(), "rising ends");
+        let data = SharedSlice::new(data);
+        self.split(ends.len(), &|range| {
+            for index in range {
+                let from = if index == 0 { 0 } else { ends[index - 1] };
+                work(index, data.part(from, ends[index] - from));
+            }
+        });
+    }
+
+    /// Cuts `data` into chunks of `length` and runs `work`, which does little with each value, on each chunk, with its
+    /// index, as [`split_light`](Self::split_light).
     ///
     /// # Panics
     /// If `data` is not whole chunks; and as [`split`](Self::split).
@@ -122,8 +156,9 @@ impl Pool {
     ) {
         assert!(data.len().is_multiple_of(length), "whole chunks of {length}");
         let chunks = data.len() / length;
+        let values = data.len();
         let data = SharedSlice::new(data);
-        self.split(chunks, &|range| {
+        self.split_light(chunks, values, &|range| {
             for index in range {
                 work(index, data.part(index * length, length));
             }

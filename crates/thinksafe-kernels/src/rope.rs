@@ -1,5 +1,6 @@
 //! Per-head normalisation and rotary position embedding, in one pass over a head.
 
+use crate::lanes::Lanes;
 use crate::level::{Kernel, Level};
 use crate::norm::sum_of_squares;
 
@@ -32,7 +33,7 @@ struct NormAndRotate<'a> {
 
 impl Kernel for NormAndRotate<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         if let Some((weight, epsilon)) = self.norm {
             let mean = sum_of_squares(self.head) / self.head.len() as f32;
             let scale = 1.0 / (mean + epsilon).sqrt();

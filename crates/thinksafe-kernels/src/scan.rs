@@ -4,6 +4,7 @@
 //! each block, and what follows skips the blocks in which nothing can matter.
 
 use crate::LANES;
+use crate::lanes::Lanes;
 use crate::level::{Kernel, Level};
 
 /// Values of one block of a [`Scan`].
@@ -73,7 +74,7 @@ struct Look<'a> {
 
 impl Kernel for Look<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let mut magnitudes = [0u32; LANES];
         for (block, largest) in self.row.chunks(SCAN_BLOCK).zip(self.blocks) {
             let mut lanes = [f32::NEG_INFINITY; LANES];
@@ -135,7 +136,7 @@ struct Sum<'a> {
 
 impl Kernel for Sum<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let mut lanes = [0f64; LANES];
         for (index, block) in self.row.chunks(SCAN_BLOCK).enumerate() {
             let largest = self.blocks.map_or(self.shift.most, |blocks| blocks[index]);

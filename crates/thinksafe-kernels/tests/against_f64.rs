@@ -3,8 +3,8 @@
 
 use half::bf16;
 use thinksafe_kernels::{
-    Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm, attend, block_len, matmul,
-    norm_and_rotate, rms_norm, store_key, store_value, swiglu,
+    Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm, attend,
+    block_len, matmul, norm_and_rotate, rms_norm, store_key, store_value, swiglu,
 };
 
 /// Numbers in [-1, 1) that look random and are the same everywhere.
@@ -46,42 +46,60 @@ fn check(expected: &[f64], tolerance: f64, kernel: impl Fn(&Pool) -> Vec<f32>) -
     first
 }
 
-fn check_matmul<W: Element>(rows: usize, outputs: usize, inputs: usize) {
-    let weights: Vec<W> = numbers(outputs * inputs, 1).into_iter().map(W::from_f32).collect();
+/// Rows against weights, both in the given formats.
+fn check_matmul([rows, outputs, inputs]: [usize; 3], half: bool, arithmetic: Arithmetic) {
+    let round = |x: f32| bf16::from_f32(x).to_f32();
+    let exact = numbers(outputs * inputs, 1);
+    let weights: Vec<f32> = if half { exact.into_iter().map(round).collect() } else { exact };
     let x = numbers(rows * inputs, 2);
+    let rounds = half && arithmetic == Arithmetic::Bf16;
+    let seen: Vec<f32> = if rounds { x.iter().map(|x| round(*x)).collect() } else { x.clone() };
     let mut expected = vec![0f64; rows * outputs];
-    for (m, x) in x.chunks_exact(inputs).enumerate() {
+    for (m, x) in seen.chunks_exact(inputs).enumerate() {
         for (n, w) in weights.chunks_exact(inputs).enumerate() {
             expected[m * outputs + n] =
-                x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(w.to_f32())).sum();
+                x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
         }
     }
     let packed = PackedMatrix::new(&weights, outputs, inputs);
+    assert_eq!(packed.is_bf16(), half);
     let whole = check(&expected, 2e-6 * inputs as f64, |pool| {
         let mut out = vec![f32::NAN; rows * outputs];
-        matmul(pool, &packed, &x, rows, &mut out);
+        matmul(pool, &packed, (&x, rows), arithmetic, &mut out);
         out
     });
     for m in 0..rows {
         let mut alone = vec![0f32; outputs];
-        matmul(&Pool::new(1), &packed, &x[m * inputs..][..inputs], 1, &mut alone);
+        let row = &x[m * inputs..][..inputs];
+        matmul(&Pool::new(1), &packed, (row, 1), arithmetic, &mut alone);
         assert_eq!(alone, whole[m * outputs..][..outputs], "row {m} alone");
     }
     let mut row = vec![0f32; inputs];
     packed.row(outputs - 1, &mut row);
-    assert!(
-        row.iter()
-            .zip(&weights[(outputs - 1) * inputs..])
-            .all(|(a, b)| a.to_bits() == b.to_f32().to_bits())
-    );
+    assert_eq!(row, weights[(outputs - 1) * inputs..]);
 }
 
 #[test]
 fn products_of_every_odd_shape() {
-    for (rows, outputs, inputs) in [(1, 1, 1), (2, 16, 5), (7, 47, 33), (8, 48, 16), (19, 131, 40)]
-    {
-        check_matmul::<f32>(rows, outputs, inputs);
-        check_matmul::<bf16>(rows, outputs, inputs);
+    for shape in [[1, 1, 1], [2, 16, 5], [7, 47, 33], [8, 48, 16], [13, 80, 32], [19, 131, 40]] {
+        for half in [false, true] {
+            check_matmul(shape, half, Arithmetic::F32);
+            check_matmul(shape, half, Arithmetic::Bf16);
+        }
+    }
+}
+
+#[test]
+fn bf16_weights_are_packed_alike_from_both_formats() {
+    let weights: Vec<bf16> = numbers(35 * 7, 13).into_iter().map(bf16::from_f32).collect();
+    let wide: Vec<f32> = weights.iter().map(|w| w.to_f32()).collect();
+    let (half, full) = (PackedMatrix::from_bf16(&weights, 35, 7), PackedMatrix::new(&wide, 35, 7));
+    assert!(full.is_bf16() && half.bytes() == full.bytes());
+    for n in 0..35 {
+        let (mut a, mut b) = (vec![0f32; 7], vec![1f32; 7]);
+        half.row(n, &mut a);
+        full.row(n, &mut b);
+        assert_eq!(a, b);
     }
 }
 
@@ -183,38 +201,61 @@ fn naive(q: &[f32], k: &[f32], v: &[f32], d: usize, window: std::ops::Range<usiz
         .collect()
 }
 
-fn check_attention<C: Element>(d: usize, first: usize, length: usize, tolerance: f64) {
+/// Query `i` of so many attends to positions `max(first, i)..length - i`.
+fn check_attention<C: Element>(
+    d: usize,
+    queries: usize,
+    std::ops::Range { start: first, end: length }: std::ops::Range<usize>,
+) {
     let round = |x: Vec<f32>| x.into_iter().map(|x| C::from_f32(x).to_f32()).collect::<Vec<_>>();
-    let q: Vec<f32> = numbers(3 * d, 10).into_iter().map(|x| x * 3.0).collect();
+    let q: Vec<f32> = numbers(queries * d, 10).into_iter().map(|x| x * 3.0).collect();
     let (k, v) = (round(numbers(length * d, 11)), round(numbers(length * d, 12)));
-    let mut blocks = vec![vec![C::default(); block_len(d)]; length.div_ceil(BLOCK)];
+    // What lies behind the last position must not be read.
+    let mut blocks = vec![vec![C::from_f32(f32::NAN); block_len(d)]; length.div_ceil(BLOCK)];
     for s in 0..length {
         store_key(&mut blocks[s / BLOCK], s % BLOCK, &k[s * d..][..d]);
         store_value(&mut blocks[s / BLOCK], s % BLOCK, &v[s * d..][..d]);
     }
-    let expected = naive(&q, &k, &v, d, first..length);
-    check(&expected, tolerance, |pool| {
-        let mut out = vec![f32::NAN; q.len()];
-        let blocks: Vec<&[C]> = blocks.iter().map(Vec::as_slice).collect();
+    let windows: Vec<_> = (0..queries).map(|i| first.max(i)..(length - i).max(i + 1)).collect();
+    let query = |i: usize| &q[i * d..][..d];
+    let expected: Vec<f64> = windows
+        .iter()
+        .enumerate()
+        .flat_map(|(i, window)| naive(query(i), &k, &v, d, window.clone()))
+        .collect();
+    let blocks: Vec<&[C]> = blocks.iter().map(Vec::as_slice).collect();
+    let run = |pool: &Pool, which: std::ops::Range<usize>| {
+        let mut out = vec![f32::NAN; which.len() * d];
         let attention = Attention {
-            q: &q,
+            q: &q[which.start * d..which.end * d],
             head_dim: d,
             scale: 0.3,
             blocks: &blocks,
-            window: first..length,
+            windows: &windows[which],
             out: &mut out,
         };
         attend(pool.level(), attention);
         out
-    });
+    };
+    let whole = check(&expected, 3e-6, |pool| run(pool, 0..queries));
+    for i in 0..queries {
+        let alone = run(&Pool::new(1), i..i + 1);
+        assert_eq!(alone, whole[i * d..][..d], "query {i} alone");
+    }
 }
 
 #[test]
 fn attention_over_whole_and_cut_windows() {
-    for (d, first, length) in
-        [(8, 0, 1), (32, 0, 16), (33, 0, 17), (64, 5, 40), (128, 30, 31), (16, 16, 50)]
-    {
-        check_attention::<f32>(d, first, length, 3e-6);
-        check_attention::<bf16>(d, first, length, 3e-6);
+    for (d, queries, positions) in [
+        (8, 1, 0..1),
+        (32, 2, 0..16),
+        (33, 3, 0..17),
+        (64, 8, 5..40),
+        (128, 4, 30..200),
+        (16, 7, 16..50),
+        (96, 21, 0..150),
+    ] {
+        check_attention::<f32>(d, queries, positions.clone());
+        check_attention::<bf16>(d, queries, positions);
     }
 }

@@ -1,6 +1,6 @@
 //! The stack of layers between tokens and logits, one step at a time.
 
-use thinksafe_kernels::{Element, PackedMatrix, Pool, add_rms_norm, matmul, rms_norm};
+use thinksafe_kernels::{Arithmetic, Element, PackedMatrix, Pool, add_rms_norm, matmul, rms_norm};
 
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::store::KvStore;
@@ -21,51 +21,32 @@ pub(crate) struct Row<'a> {
     pub(crate) logits: bool,
 }
 
-/// A decoder with packed weights in `W`, keys and values in `C`.
+/// A decoder with packed weights.
 #[derive(Debug)]
-pub(crate) struct CpuDecoder<W> {
-    pub(super) vocabulary: Vocabulary<W>,
-    pub(super) layers: Vec<Layer<W>>,
+pub(crate) struct CpuDecoder {
+    /// The output head `[V, E]`.
+    pub(super) head: PackedMatrix,
+    /// The embedding `[V, E]`; `None` if it is the head.
+    pub(super) embedding: Option<PackedMatrix>,
+    pub(super) layers: Vec<Layer>,
     pub(super) norm: Vec<f32>,
     pub(super) heads: Heads,
+    pub(super) arithmetic: Arithmetic,
     /// D / 2.
     pub(super) frequencies: Vec<f32>,
     pub(super) scratch: Scratch,
     pub(super) angles: Angles,
 }
 
-/// The matrices over the vocabulary.
-#[derive(Debug)]
-pub(super) struct Vocabulary<W> {
-    /// The output head `[V, E]`.
-    pub(super) head: PackedMatrix<W>,
-    /// The embedding `[V, E]`, row by row; `None` if it is the head.
-    pub(super) embedding: Option<Vec<W>>,
-}
-
-impl<W: Element> Vocabulary<W> {
-    fn embed(&self, token: u32, out: &mut [f32]) {
-        match &self.embedding {
-            None => self.head.row(token as usize, out),
-            Some(rows) => {
-                let row = &rows[token as usize * out.len()..][..out.len()];
-                for (out, value) in out.iter_mut().zip(row) {
-                    *out = value.to_f32();
-                }
-            }
-        }
-    }
-}
-
-impl<W: Element> CpuDecoder<W> {
+impl CpuDecoder {
     /// Runs a step and returns the logits `[rows that want them, V]`, in the order of the rows.
     ///
     /// # Panics
     /// If a token is not below the vocabulary's size.
-    pub(crate) fn step(
+    pub(crate) fn step<C: Element>(
         &mut self,
         pool: &Pool,
-        store: &mut KvStore<W>,
+        store: &mut KvStore<C>,
         rows: &[Row<'_>],
     ) -> Vec<f32> {
         if rows.is_empty() {
@@ -73,6 +54,8 @@ impl<W: Element> CpuDecoder<W> {
         }
         self.embed(rows);
         self.turn(rows);
+        self.scratch.tiles.arrange(self.heads, rows);
+        let by = (pool, self.heads, self.arithmetic);
         let width = self.norm.len();
         let (scratch, epsilon) = (&mut self.scratch, self.heads.epsilon);
         for (index, layer) in self.layers.iter().enumerate() {
@@ -82,16 +65,16 @@ impl<W: Element> CpuDecoder<W> {
             } else {
                 add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
             }
-            layer.forward((pool, self.heads), rows, &self.angles, (index, &mut *store), scratch);
+            layer.forward(by, rows, &self.angles, (index, &mut *store), scratch);
         }
         let norm = (self.norm.as_slice(), epsilon);
         add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
         let wanted = rows.iter().zip(scratch.normed.chunks_exact(width));
         let wanted = wanted.filter(|(row, _)| row.logits).flat_map(|(_, x)| x).copied();
         let wanted: Vec<f32> = wanted.collect();
-        let head = &self.vocabulary.head;
-        let mut logits = vec![0f32; wanted.len() / width * head.outputs()];
-        matmul(pool, head, &wanted, wanted.len() / width, &mut logits);
+        let count = wanted.len() / width;
+        let mut logits = vec![0f32; count * self.head.outputs()];
+        matmul(pool, &self.head, (&wanted, count), self.arithmetic, &mut logits);
         logits
     }
 
@@ -101,8 +84,9 @@ impl<W: Element> CpuDecoder<W> {
         self.scratch.normed.resize(rows.len() * width, 0.0);
         self.scratch.adapters.clear();
         self.scratch.adapters.extend(rows.iter().map(|row| row.adapter));
+        let embedding = self.embedding.as_ref().unwrap_or(&self.head);
         for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
-            self.vocabulary.embed(row.token, x);
+            embedding.row(row.token as usize, x);
         }
     }
 

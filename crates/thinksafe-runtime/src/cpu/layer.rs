@@ -1,23 +1,21 @@
 //! One decoder layer of a step.
 
-use thinksafe_kernels::{
-    Attention, Element, Pool, add_rms_norm, attend, norm_and_rotate, store_key, store_value, swiglu,
-};
+use thinksafe_kernels::{Arithmetic, Element, Pool, add_rms_norm, norm_and_rotate, swiglu};
 
+use crate::cpu::attention::{Tiles, keep};
 use crate::cpu::decoder::Row;
 use crate::cpu::linear::Linear;
-use crate::cpu::store::{HeadBlocks, KvStore};
-use crate::engine::TOKENS_PER_PAGE;
+use crate::cpu::store::KvStore;
 
 /// The weights of a layer.
 #[derive(Debug)]
-pub(crate) struct Layer<W> {
+pub(crate) struct Layer {
     /// q, k and v side by side.
-    pub(crate) qkv: Linear<W>,
-    pub(crate) o: Linear<W>,
+    pub(crate) qkv: Linear,
+    pub(crate) o: Linear,
     /// gate and up side by side.
-    pub(crate) gate_up: Linear<W>,
-    pub(crate) down: Linear<W>,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
     pub(crate) input_norm: Vec<f32>,
     pub(crate) inner_norm: Vec<f32>,
     pub(crate) q_norm: Option<Vec<f32>>,
@@ -36,11 +34,12 @@ pub(crate) struct Heads {
 
 impl Heads {
     /// Width of q, k and v of one row.
-    fn qkv_width(&self) -> usize {
+    pub(crate) fn qkv_width(self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.dim
     }
 
-    fn group(&self) -> usize {
+    /// Query heads that share a key-value head.
+    pub(crate) fn group(self) -> usize {
         self.heads / self.kv_heads
     }
 }
@@ -66,31 +65,33 @@ pub(crate) struct Scratch {
     gated: Vec<f32>,
     /// The adapter of each row.
     pub(crate) adapters: Vec<Option<usize>>,
+    pub(crate) tiles: Tiles,
 }
 
-impl<W: Element> Layer<W> {
+impl Layer {
     /// Adds the attention block to the stream and leaves what the feed-forward block reads in `normed`, then puts the
     /// feed-forward block's result into `delta`, for the next layer to add.
     pub(crate) fn forward<C: Element>(
         &self,
-        (pool, heads): (&Pool, Heads),
+        (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
         rows: &[Row<'_>],
         angles: &Angles,
         (index, store): (usize, &mut KvStore<C>),
         scratch: &mut Scratch,
     ) {
-        let count = rows.len();
-        self.qkv.forward(pool, &scratch.normed, &scratch.adapters, &mut scratch.qkv);
-        self.rotate(pool, heads, angles, &mut scratch.qkv);
-        keep((pool, heads), rows, &scratch.qkv, store.layer_mut(index));
-        self.attend((pool, heads), rows, store.layer(index), &scratch.qkv, &mut scratch.mixed);
-        self.o.forward(pool, &scratch.mixed, &scratch.adapters, &mut scratch.delta);
+        let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, adapters, tiles } = scratch;
+        let (count, by) = (rows.len(), (pool, arithmetic));
+        self.qkv.forward(by, (normed, adapters), qkv);
+        self.rotate(pool, heads, angles, qkv);
+        keep((pool, heads), rows, qkv, store.layer_mut(index));
+        tiles.attend((pool, heads), (rows, self.window), store.layer(index), qkv, mixed);
+        self.o.forward(by, (mixed, adapters), delta);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
-        add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
-        self.gate_up.forward(pool, &scratch.normed, &scratch.adapters, &mut scratch.gate_up);
-        scratch.gated.resize(scratch.gate_up.len() / 2, 0.0);
-        swiglu(pool, &scratch.gate_up, count, &mut scratch.gated);
-        self.down.forward(pool, &scratch.gated, &scratch.adapters, &mut scratch.delta);
+        add_rms_norm(pool, x, delta, norm, normed);
+        self.gate_up.forward(by, (normed, adapters), gate_up);
+        gated.resize(gate_up.len() / 2, 0.0);
+        swiglu(pool, gate_up, count, gated);
+        self.down.forward(by, (gated, adapters), delta);
     }
 
     /// Normalises and rotates the query and key heads in place.
@@ -106,48 +107,4 @@ impl<W: Element> Layer<W> {
             }
         });
     }
-
-    /// Attends from every row to the positions of its sequence up to its own, within the layer's window.
-    fn attend<C: Element>(
-        &self,
-        (pool, heads): (&Pool, Heads),
-        rows: &[Row<'_>],
-        blocks: &[HeadBlocks<C>],
-        qkv: &[f32],
-        mixed: &mut Vec<f32>,
-    ) {
-        let (dim, group) = (heads.dim, heads.group() * heads.dim);
-        let scale = 1.0 / (dim as f32).sqrt();
-        mixed.resize(rows.len() * heads.heads * dim, 0.0);
-        pool.for_each_chunk(mixed, group, &|index, out| {
-            let (row, head) = (index / heads.kv_heads, index % heads.kv_heads);
-            let q = &qkv[row * heads.qkv_width() + head * group..][..group];
-            let row = &rows[row];
-            let length = row.position + 1;
-            let first = self.window.map_or(0, |window| length.saturating_sub(window));
-            let blocks: Vec<&[C]> = row.pages.iter().map(|p| blocks[head].block(*p)).collect();
-            let blocks = blocks.as_slice();
-            let window = first..length;
-            attend(pool.level(), Attention { q, head_dim: dim, scale, blocks, window, out });
-        });
-    }
-}
-
-/// Puts the rows' keys and values into their pages.
-fn keep<C: Element>(
-    (pool, heads): (&Pool, Heads),
-    rows: &[Row<'_>],
-    qkv: &[f32],
-    blocks: &mut [HeadBlocks<C>],
-) {
-    let Heads { heads, kv_heads, dim, .. } = heads;
-    let width = (heads + 2 * kv_heads) * dim;
-    pool.for_each_chunk(blocks, 1, &|head, blocks| {
-        for (row, qkv) in rows.iter().zip(qkv.chunks_exact(width)) {
-            let at = row.position % TOKENS_PER_PAGE;
-            let block = blocks[0].block_mut(row.pages[row.position / TOKENS_PER_PAGE]);
-            store_key(block, at, &qkv[(heads + head) * dim..][..dim]);
-            store_value(block, at, &qkv[(heads + kv_heads + head) * dim..][..dim]);
-        }
-    });
 }

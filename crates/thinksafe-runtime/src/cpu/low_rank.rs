@@ -1,6 +1,6 @@
 //! Low-rank deltas: what adapters add to projections of the same input, with no merged copy of the weights.
 
-use thinksafe_kernels::{PackedMatrix, Pool, matmul};
+use thinksafe_kernels::{Arithmetic, PackedMatrix, Pool, matmul};
 
 /// The adapters of a projection; a row of a step is computed with one of them or with none.
 #[derive(Debug, Default)]
@@ -20,14 +20,13 @@ impl Deltas {
         adapters: &[Option<usize>],
         out: &mut [f32],
     ) {
-        for (number, delta) in self.0.iter().enumerate() {
+        let deltas = self.0.iter().enumerate();
+        for (number, delta) in deltas.filter_map(|(number, delta)| Some((number, delta.as_ref()?)))
+        {
             let rows = (0..adapters.len()).filter(|row| adapters[*row] == Some(number));
             let rows: Vec<usize> = rows.collect();
-            match delta {
-                Some(delta) if !rows.is_empty() => {
-                    delta.add_to(pool, x, (&rows, adapters.len()), out);
-                }
-                _ => {}
+            if !rows.is_empty() {
+                delta.add_to(pool, x, (&rows, adapters.len()), out);
             }
         }
     }
@@ -37,9 +36,9 @@ impl Deltas {
 #[derive(Debug)]
 pub(crate) struct LowRank {
     /// Of all adapted projections, one below the other: `[sum of ranks, in]`.
-    a: PackedMatrix<f32>,
+    a: PackedMatrix,
     /// For each: where its outputs begin, and its `[out, rank]`.
-    b: Vec<(usize, PackedMatrix<f32>)>,
+    b: Vec<(usize, PackedMatrix)>,
 }
 
 impl LowRank {
@@ -67,14 +66,14 @@ impl LowRank {
             &gathered
         };
         let mut reduced = vec![0f32; rows.len() * ranks];
-        matmul(pool, &self.a, x, rows.len(), &mut reduced);
+        matmul(pool, &self.a, (x, rows.len()), Arithmetic::F32, &mut reduced);
         let mut from = 0;
         for (at, b) in &self.b {
             let rank = b.inputs();
             let part: Vec<f32> =
                 reduced.chunks_exact(ranks).flat_map(|r| &r[from..from + rank]).copied().collect();
             let mut delta = vec![0f32; rows.len() * b.outputs()];
-            matmul(pool, b, &part, rows.len(), &mut delta);
+            matmul(pool, b, (&part, rows.len()), Arithmetic::F32, &mut delta);
             for (row, delta) in rows.iter().zip(delta.chunks_exact(b.outputs())) {
                 for (out, delta) in out[row * width + at..].iter_mut().zip(delta) {
                     *out += delta;

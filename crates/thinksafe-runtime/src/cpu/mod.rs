@@ -5,6 +5,7 @@
 //! another, so prompts and decoding share steps. What a row computes depends on its own sequence alone, to the bit:
 //! not on the rows beside it, not on how its prompt was cut into steps, not on the number of threads.
 
+mod attention;
 mod decoder;
 mod layer;
 mod linear;
@@ -14,11 +15,10 @@ mod store;
 mod tests;
 mod weights;
 
-use thinksafe_kernels::Pool;
+use thinksafe_kernels::{Arithmetic, Element, Pool};
 
 use crate::cpu::decoder::{CpuDecoder, Row};
 use crate::cpu::store::KvStore;
-use crate::cpu::weights::Stored;
 use crate::engine::{Backend, Segment};
 use crate::lora::LoadedLora;
 use crate::model::CausalLm;
@@ -26,31 +26,33 @@ use crate::model::CausalLm;
 /// A decoder with its keys and values, whatever the format of both.
 pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {}
 
-/// A decoder with f32 weights, keys and values, the model's adapter and others.
+/// A decoder that computes in f32, with f32 keys and values, the model's adapter and others.
 pub(crate) fn f32(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
-    Box::new(Native::<f32>::new(model, others))
+    Box::new(Native::<f32>::new((model, others), Arithmetic::F32))
 }
 
-/// A decoder with bf16 weights, keys and values, the model's adapter and others.
+/// A decoder that multiplies in bf16, with bf16 keys and values, the model's adapter and others.
 pub(crate) fn bf16(model: &CausalLm, others: &[LoadedLora]) -> Box<dyn CpuBackend> {
-    Box::new(Native::<half::bf16>::new(model, others))
+    Box::new(Native::<half::bf16>::new((model, others), Arithmetic::Bf16))
 }
 
+/// A decoder and keys and values in `C`.
 #[derive(Debug)]
-struct Native<W> {
-    decoder: CpuDecoder<W>,
-    store: KvStore<W>,
+struct Native<C> {
+    decoder: CpuDecoder,
+    store: KvStore<C>,
 }
 
-impl<W: Stored> Native<W> {
-    fn new(model: &CausalLm, others: &[LoadedLora]) -> Self {
-        Self { decoder: CpuDecoder::new(model, others), store: KvStore::new(model.config()) }
+impl<C: Element> Native<C> {
+    fn new((model, others): (&CausalLm, &[LoadedLora]), arithmetic: Arithmetic) -> Self {
+        let store = KvStore::new(model.config());
+        Self { decoder: CpuDecoder::new(model, others, arithmetic), store }
     }
 }
 
-impl<W: Stored> CpuBackend for Native<W> {}
+impl<C: Element> CpuBackend for Native<C> {}
 
-impl<W: Stored> Backend for Native<W> {
+impl<C: Element> Backend for Native<C> {
     fn page_bytes(&self) -> usize {
         self.store.page_bytes()
     }

@@ -3,9 +3,9 @@
 use half::bf16;
 use thinksafe_core::seed::Seed;
 use thinksafe_kernels::Pool;
+use thinksafe_kernels::{Arithmetic, Element};
 
 use super::Native;
-use super::weights::Stored;
 use crate::fixture::{
     Positions, SHAPES, Tables, flat, largest_difference, model, reference, stir_adapter,
 };
@@ -13,8 +13,15 @@ use crate::{CausalLm, LoraConfig, LoraSwitch, Precision};
 
 const ALL: [usize; 4] = [0, 1, 2, 3];
 
-fn logits<W: Stored>(model: &CausalLm, threads: usize, which: &[usize], chunk: usize) -> Positions {
-    let mut backend = Native::<W>::new(model, &[]);
+fn logits<C: Element>(
+    model: &CausalLm,
+    threads: usize,
+    which: &[usize],
+    chunk: usize,
+) -> Positions {
+    let bf16 = size_of::<C>() == size_of::<bf16>();
+    let arithmetic = if bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
+    let mut backend = Native::<C>::new((model, &[]), arithmetic);
     Tables::new().logits(&mut backend, &Pool::new(threads), which, chunk)
 }
 

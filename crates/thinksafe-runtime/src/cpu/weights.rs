@@ -2,29 +2,15 @@
 
 use std::collections::HashMap;
 
-use half::bf16;
-use tch::Tensor;
-use thinksafe_kernels::{Element, PackedMatrix};
+use thinksafe_kernels::{Arithmetic, PackedMatrix};
 
-use crate::cpu::decoder::{CpuDecoder, Vocabulary};
+use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
 use crate::cpu::low_rank::{Deltas, LowRank};
 use crate::lora::LoadedLora;
 use crate::model::weight::Weight;
 use crate::model::{CausalLm, ModelConfig};
-
-/// A storage format of weights.
-pub(crate) trait Stored: Element {
-    /// A weight's values, row by row, in this format.
-    fn values(weight: &Weight) -> Vec<Self> {
-        weight.values(0..weight.len())
-    }
-}
-
-impl Stored for f32 {}
-
-impl Stored for bf16 {}
 
 /// A model's weights by name, and its adapters: its own if that is switched on, then others.
 struct Tensors<'a> {
@@ -34,29 +20,28 @@ struct Tensors<'a> {
 
 /// The matrices of an adapter by their PEFT names.
 struct Factors {
-    matrices: HashMap<String, Tensor>,
+    matrices: HashMap<String, tch::Tensor>,
     scaling: f64,
 }
 
-impl<W: Stored> CpuDecoder<W> {
+impl CpuDecoder {
     /// Packs the model's weights, its adapter if that is switched on, and others.
-    pub(crate) fn new(model: &CausalLm, others: &[LoadedLora]) -> Self {
+    pub(crate) fn new(model: &CausalLm, others: &[LoadedLora], arithmetic: Arithmetic) -> Self {
         let config = model.config();
         let tensors = Tensors::of(model, others);
-        let [vocab, hidden] = [config.vocab_size, config.hidden_size].map(|n| n as usize);
-        let embedding = tensors.matrix::<W>("model.embed_tokens.weight");
-        let vocabulary = if config.tie_word_embeddings {
-            Vocabulary { head: PackedMatrix::new(&embedding, vocab, hidden), embedding: None }
+        let embedding = tensors.packed(&["model.embed_tokens.weight".to_owned()]);
+        let (head, embedding) = if config.tie_word_embeddings {
+            (embedding, None)
         } else {
-            let head = tensors.matrix::<W>("lm_head.weight");
-            let head = PackedMatrix::new(&head, vocab, hidden);
-            Vocabulary { head, embedding: Some(embedding) }
+            (tensors.packed(&["lm_head.weight".to_owned()]), Some(embedding))
         };
         Self {
-            vocabulary,
+            head,
+            embedding,
             layers: (0..config.layers).map(|i| tensors.layer(config, i)).collect(),
-            norm: tensors.matrix("model.norm.weight"),
+            norm: tensors.vector("model.norm.weight"),
             heads: heads(config),
+            arithmetic,
             frequencies: config.rope.inverse_frequencies(config.head_dim),
             scratch: Scratch::default(),
             angles: Angles::default(),
@@ -90,15 +75,36 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    fn matrix<W: Stored>(&self, name: &str) -> Vec<W> {
-        W::values(self.base[name])
+    fn vector(&self, name: &str) -> Vec<f32> {
+        let weight = self.base[name];
+        weight.values(0..weight.len())
     }
 
     fn optional(&self, name: &str) -> Option<Vec<f32>> {
-        self.base.get(name).map(|weight| f32::values(weight))
+        self.base.get(name).map(|weight| weight.values(0..weight.len()))
     }
 
-    fn layer<W: Stored>(&self, config: &ModelConfig, index: usize) -> Layer<W> {
+    /// Matrices of the same input, one below the other.
+    fn packed(&self, names: &[String]) -> PackedMatrix {
+        let matrices: Vec<&Weight> = names.iter().map(|name| self.base[name]).collect();
+        let [outputs, inputs] = matrices.iter().fold([0, 0], |[outputs, _], matrix| {
+            let [rows, columns] = matrix.shape()[..] else {
+                unreachable!("a projection's weight is [out, in]")
+            };
+            [outputs + rows as usize, columns as usize]
+        });
+        if matrices.iter().all(|matrix| matrix.fits_bf16()) {
+            let values: Vec<half::bf16> =
+                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
+            PackedMatrix::from_bf16(&values, outputs, inputs)
+        } else {
+            let values: Vec<f32> =
+                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
+            PackedMatrix::new(&values, outputs, inputs)
+        }
+    }
+
+    fn layer(&self, config: &ModelConfig, index: usize) -> Layer {
         let name = |part: &str| format!("model.layers.{index}.{part}");
         let linear =
             |parts: &[&str]| self.linear(&parts.iter().map(|p| name(p)).collect::<Vec<_>>());
@@ -107,36 +113,31 @@ impl<'a> Tensors<'a> {
             o: linear(&["self_attn.o_proj"]),
             gate_up: linear(&["mlp.gate_proj", "mlp.up_proj"]),
             down: linear(&["mlp.down_proj"]),
-            input_norm: self.matrix(&name("input_layernorm.weight")),
-            inner_norm: self.matrix(&name("post_attention_layernorm.weight")),
+            input_norm: self.vector(&name("input_layernorm.weight")),
+            inner_norm: self.vector(&name("post_attention_layernorm.weight")),
             q_norm: self.optional(&name("self_attn.q_norm.weight")),
             k_norm: self.optional(&name("self_attn.k_norm.weight")),
             window: config.windows[index].map(|window| window as usize),
         }
     }
 
-    /// Projections of the same input, one below the other.
-    fn linear<W: Stored>(&self, names: &[String]) -> Linear<W> {
-        let (mut weight, mut bias) = (Vec::new(), Vec::new());
-        let mut parts: Vec<Vec<_>> = self.adapters.iter().map(|_| Vec::new()).collect();
-        let (mut outputs, mut inputs) = (0, 0);
-        for name in names {
-            let matrix = self.base[&format!("{name}.weight")];
-            let [rows, columns] = matrix.shape()[..] else {
-                unreachable!("a projection's weight is [out, in]")
-            };
-            inputs = columns as usize;
-            for (factors, parts) in self.adapters.iter().zip(&mut parts) {
-                parts.extend(factors.of(name).map(|(a, b)| (outputs, a, b)));
+    /// Projections of the same input, side by side.
+    fn linear(&self, names: &[String]) -> Linear {
+        let weights: Vec<String> = names.iter().map(|name| format!("{name}.weight")).collect();
+        let weight = self.packed(&weights);
+        let bias: Vec<f32> =
+            names.iter().filter_map(|n| self.optional(&format!("{n}.bias"))).flatten().collect();
+        let deltas = self.adapters.iter().map(|factors| {
+            let mut parts = Vec::new();
+            let mut from = 0;
+            for (name, matrix) in names.iter().zip(&weights) {
+                parts.extend(factors.of(name).map(|(a, b)| (from, a, b)));
+                from += self.base[matrix].shape()[0] as usize;
             }
-            outputs += rows as usize;
-            weight.extend(W::values(matrix));
-            bias.extend(self.optional(&format!("{name}.bias")).unwrap_or_default());
-        }
-        let bias = (!bias.is_empty()).then_some(bias);
-        let delta = |parts: Vec<_>| (!parts.is_empty()).then(|| LowRank::new(inputs, &parts));
-        let deltas = Deltas::new(parts.into_iter().map(delta).collect());
-        Linear::new(PackedMatrix::new(&weight, outputs, inputs), bias, deltas)
+            (!parts.is_empty()).then(|| LowRank::new(weight.inputs(), &parts))
+        });
+        let deltas = Deltas::new(deltas.collect());
+        Linear { weight, bias: (!bias.is_empty()).then_some(bias), deltas }
     }
 }
 
@@ -145,7 +146,10 @@ impl Factors {
     fn of(&self, name: &str) -> Option<(Vec<f32>, Vec<f32>)> {
         let matrix = |matrix| self.matrices.get(&crate::lora::peft_name(name, matrix));
         let (a, b) = (matrix("lora_A")?, matrix("lora_B")?);
-        let values = |tensor| f32::values(&Weight::Placed(tensor));
+        let values = |tensor| {
+            let weight = Weight::Placed(tensor);
+            weight.values(0..weight.len())
+        };
         Some((values(a.detach()), values(b.detach() * self.scaling)))
     }
 }

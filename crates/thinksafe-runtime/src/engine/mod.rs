@@ -69,9 +69,9 @@ impl Default for EngineOptions {
 
 /// A model with its tokenizer and chat template, as an engine.
 ///
-/// The model stays accessible: the same copy of the weights generates, trains and evaluates. On the CPU a sample is a
-/// function of weights, prompt, settings and seed, to the bit, whatever else is in the batch. On other devices
-/// libtorch's products round differently for different batches, and a choice between two nearly equal tokens can
+/// The model stays accessible: the same copy of the weights generates, trains and evaluates. On the CPU the engine is
+/// always strict: a sample is a function of weights, adapter, prompt, settings and seed, to the bit, whatever else is in
+/// the batch, in whichever order it came, on any number of threads. On other devices libtorch's products round differently for different batches, and a choice between two nearly equal tokens can
 /// differ.
 #[derive(Debug)]
 pub struct LocalGenerator {

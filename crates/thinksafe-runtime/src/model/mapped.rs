@@ -18,7 +18,10 @@ use crate::{Error, Placement, native};
 const PIECE: usize = 1 << 15;
 
 /// Bytes of a file read before their pages are given back.
-const WINDOW: usize = 8 << 20;
+const WINDOW: usize = 1 << 20;
+
+/// The largest piece of a file that Linux maps at a touch: it can reach back into what was given back already.
+const FOLIO: usize = 2 << 20;
 
 /// A file mapped into memory.
 #[derive(Debug)]
@@ -165,7 +168,7 @@ impl Mapped {
                 }
                 each(stored, numbers);
             }
-            native::release(&self.file.map, window);
+            native::release(&self.file.map, window.start.saturating_sub(FOLIO)..window.end);
         }
     }
 

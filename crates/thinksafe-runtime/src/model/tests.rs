@@ -1,10 +1,12 @@
 //! Invariants of whole models.
 
 use tch::{Kind, Tensor};
+use tempfile::TempDir;
 use thinksafe_core::seed::Seed;
+use thinksafe_kernels::Pool;
 
-use crate::fixture::{SHAPES, model, prompts};
-use crate::{CausalLm, Device, Mode, PaddedBatch, Placement, Precision};
+use crate::fixture::{Positions, SHAPES, Tables, model, prompts, stir_adapter};
+use crate::{CausalLm, Device, LoraConfig, Mode, PaddedBatch, Placement, Precision, cpu};
 
 fn largest(difference: &Tensor) -> f64 {
     f64::try_from(difference.abs().max().to_kind(Kind::Double)).unwrap()
@@ -88,6 +90,90 @@ fn saving_and_loading_keeps_every_bit() {
             assert_eq!(loaded.config().json()["dtype"], expected);
         }
     }
+}
+
+/// The same model, loaded from files, and its folder.
+fn reloaded(model: &CausalLm) -> (CausalLm, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    model.save(dir.path()).unwrap();
+    (CausalLm::load(dir.path(), model.placement()).unwrap(), dir)
+}
+
+fn in_libtorch(model: &CausalLm) -> usize {
+    model.weights().iter().filter(|(_, weight)| weight.in_file().is_none()).count()
+}
+
+/// What the CPU's decoder computes for the prompts.
+fn decoded(model: &CausalLm) -> Positions {
+    let mut backend = match model.placement().precision {
+        Precision::Bf16 => cpu::bf16(model, &[]),
+        _ => cpu::f32(model, &[]),
+    };
+    Tables::new().logits(&mut *backend, &Pool::new(1), &[0, 1, 2, 3], 16)
+}
+
+#[test]
+fn decoding_loaded_weights_needs_none_in_libtorch_and_gives_the_same_bits() {
+    for precision in [Precision::F32, Precision::Bf16, Precision::F16] {
+        for shape in SHAPES {
+            let random = model(shape, precision);
+            let (mut loaded, _dir) = reloaded(&random);
+            let logits = decoded(&loaded);
+            assert_eq!(in_libtorch(&loaded), 0, "{shape}");
+            assert!(logits == decoded(&random), "{shape}, {precision}: from the file");
+            let _ = hidden(&loaded, &prompts(), 0);
+            // A head of its own is for logits.
+            let untied = usize::from(!loaded.config().tie_word_embeddings);
+            assert_eq!(in_libtorch(&loaded), loaded.weights().len() - untied, "{shape}");
+            assert!(logits == decoded(&loaded), "{shape}, {precision}: from libtorch");
+            loaded.rehash();
+            assert_eq!(loaded.weights_hash(), random.weights_hash());
+        }
+    }
+}
+
+#[test]
+fn weights_changed_after_loading_are_the_ones_decoded_and_saved() {
+    let (mut loaded, _dir) = reloaded(&model(SHAPES[0], Precision::F32));
+    let before = decoded(&loaded);
+    let (_, norm) = loaded.parameters().pop().unwrap();
+    tch::no_grad(|| _ = norm.shallow_clone().g_mul_scalar_(1.5));
+    loaded.rehash();
+    let after = decoded(&loaded);
+    assert!(after != before);
+    let (again, _dir) = reloaded(&loaded);
+    assert_eq!(again.weights_hash(), loaded.weights_hash());
+    assert!(decoded(&again) == after);
+}
+
+#[test]
+fn an_adapter_and_saving_leave_the_base_in_its_files() {
+    let mut random = model(SHAPES[1], Precision::F32);
+    let (mut loaded, dir) = reloaded(&random);
+    let config = LoraConfig { rank: 3, alpha: 7.0, ..LoraConfig::default() };
+    for model in [&mut random, &mut loaded] {
+        model.attach_lora(config.clone(), Seed(5)).unwrap();
+        stir_adapter(model);
+    }
+    assert_eq!(loaded.adapter_hash(), random.adapter_hash());
+    assert!(decoded(&loaded) == decoded(&random));
+    loaded.save_lora(dir.path()).unwrap();
+    loaded.detach_lora();
+    loaded.load_lora(dir.path()).unwrap();
+    assert!(decoded(&loaded) == decoded(&random));
+    assert_eq!(in_libtorch(&loaded), 0);
+
+    // Only what the adapter adds to.
+    loaded.merge_lora().unwrap();
+    random.merge_lora().unwrap();
+    assert_eq!(in_libtorch(&loaded), 2 * 3);
+    assert_eq!(loaded.weights_hash(), random.weights_hash());
+    // Over its own files, too.
+    loaded.save(dir.path()).unwrap();
+    assert_eq!(in_libtorch(&loaded), 2 * 3);
+    assert!(decoded(&loaded) == decoded(&random));
+    let again = CausalLm::load(dir.path(), Placement::CPU_F32).unwrap();
+    assert_eq!(again.weights_hash(), loaded.weights_hash());
 }
 
 #[test]

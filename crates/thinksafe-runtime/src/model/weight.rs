@@ -44,10 +44,6 @@ impl Weight {
     }
 
     /// Whether every value is a bf16 too, so that [`Self::values`] in bf16 loses nothing.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for decoders that pack such weights as bf16")
-    )]
     pub(crate) fn fits_bf16(&self) -> bool {
         const PART: usize = 1 << 20;
         match self.now() {

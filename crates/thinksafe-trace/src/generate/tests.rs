@@ -214,6 +214,44 @@ impl Generate for Broken {
     }
 }
 
+/// Counts what a batch engine would.
+struct Counting<G>(G);
+
+impl<G: Generate> Generate for Counting<G> {
+    fn identity(&self) -> &Identity {
+        self.0.identity()
+    }
+
+    fn generate(
+        &mut self,
+        requests: &mut dyn Iterator<Item = Request>,
+        sink: &mut dyn FnMut(Completion) -> Result<(), CoreError>,
+    ) -> Result<(), CoreError> {
+        self.0.generate(requests, &mut |completion| {
+            let counters = Counters { shared_tokens: 16, preemptions: completion.id % 2 };
+            sink(Completion { counters, ..completion })
+        })
+    }
+}
+
+#[test]
+fn what_the_engine_counts_is_in_the_progress_and_in_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, engine: &mut dyn Generate| {
+        let path = dir.path().join(name);
+        let (mut log, mut notes) = (RecordLog::open(&path).unwrap(), Vec::new());
+        let show = &mut |progress: Progress| notes.push(progress.note);
+        let counts = generate_traces(engine, &prompts(9), &settings(), &mut log, show).unwrap();
+        (sorted_lines(&path), counts.engine, notes.pop().unwrap())
+    };
+    let plain = run("plain", &mut ScriptedGenerator::new("m", answer));
+    let counted = run("counted", &mut Counting(ScriptedGenerator::new("m", answer)));
+    assert_eq!(counted.0, plain.0);
+    assert_eq!((plain.1, plain.2), (Counters::default(), None));
+    assert_eq!(counted.1, Counters { shared_tokens: 18 * 16, preemptions: 9 });
+    assert_eq!(counted.2.as_deref(), Some("288 tokens shared, 9 preempted"));
+}
+
 #[test]
 fn an_engine_that_breaks_its_promise_is_an_error() {
     assert_broken(|_| Vec::new(), "left 18 of 18 requests unanswered");

@@ -1,6 +1,7 @@
 //! Adapters: attached, saved, loaded, switched, merged.
 
 use std::fs;
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 use tch::Kind;
@@ -94,8 +95,12 @@ fn merging_gives_the_same_model_without_an_adapter() {
     model.save(tempfile::tempdir().unwrap().path()).unwrap();
 }
 
+/// Held while dropout is drawn: a process has one generator of libtorch's.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
 #[test]
 fn dropout_is_drawn_in_training_only() {
+    let _guard = GENERATOR.lock();
     let model = adapted(Precision::F32);
     let trained = |seed| {
         tch::manual_seed(seed);
@@ -108,6 +113,7 @@ fn dropout_is_drawn_in_training_only() {
 
 #[test]
 fn gradients_reach_the_adapter_and_not_the_base() {
+    let _guard = GENERATOR.lock();
     for precision in [Precision::F32, Precision::Bf16] {
         let model = adapted(precision);
         let batch = PaddedBatch::new(&prompts(), 0, Device::CPU).unwrap();

@@ -1,0 +1,60 @@
+//! Rounding of activations to bf16.
+
+use crate::lanes::Lanes;
+use crate::level::{Kernel, Level};
+
+/// The nearest bf16 of a value, ties to even, in the low half; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = (bits.wrapping_add(0x7FFF + (bits >> 16 & 1))) >> 16;
+    if value.is_nan() { bits >> 16 | 0x40 } else { rounded }
+}
+
+/// Rounds a row of `K` values into `ceil(K / 2)` pairs, the first of a pair in the low half.
+pub(crate) fn round_row(level: Level, x: &[f32], pairs: &mut [u32]) {
+    level.run(Round { x, pairs });
+}
+
+struct Round<'a> {
+    x: &'a [f32],
+    pairs: &'a mut [u32],
+}
+
+impl Kernel for Round<'_> {
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let (whole, rest) = self.x.as_chunks::<2>();
+        for (pair, [low, high]) in self.pairs.iter_mut().zip(whole) {
+            *pair = bf16_bits(*low) | bf16_bits(*high) << 16;
+        }
+        if let ([last], Some(pair)) = (rest, self.pairs.last_mut()) {
+            *pair = bf16_bits(*last);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::bf16;
+
+    use super::*;
+
+    #[test]
+    fn rounds_as_half_does() {
+        let special = [0.0, -0.0, 1.0, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, 1e-40];
+        let mut state = 1u32;
+        let random = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f32::from_bits(state)
+        });
+        let values: Vec<f32> = special.into_iter().chain(random.take(100_001)).collect();
+        let mut pairs = vec![0u32; values.len().div_ceil(2)];
+        round_row(Level::detect(), &values, &mut pairs);
+        for (i, value) in values.iter().enumerate() {
+            let bits = (pairs[i / 2] >> (16 * (i % 2))) as u16;
+            let expected = bf16::from_f32(*value);
+            assert!(bits == expected.to_bits() || value.is_nan() && bf16::from_bits(bits).is_nan());
+        }
+    }
+}
