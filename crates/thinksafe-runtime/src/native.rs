@@ -48,6 +48,12 @@ pub(crate) fn load_cuda() -> Result<(), String> {
     LOADED.get_or_init(open_cuda).clone()
 }
 
+/// Why a library cannot be loaded: what the loader says is the cause of what `libloading` says.
+pub(crate) fn load_error(error: libloading::Error) -> String {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    format!("{error}: {}", cause.unwrap_or_default())
+}
+
 #[cfg(unix)]
 fn open_cuda() -> Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
@@ -55,7 +61,7 @@ fn open_cuda() -> Result<(), String> {
     // is already loaded and expect to run at this point; the `OnceLock` keeps them from running concurrently.
     let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
     // Registered kernels must never be unmapped.
-    library.map(std::mem::forget).map_err(|e| e.to_string())
+    library.map(std::mem::forget).map_err(load_error)
 }
 
 #[cfg(not(unix))]

@@ -42,6 +42,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// What the loader says is the cause of what `libloading` says.
+    fn of(error: libloading::Error) -> Self {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        Self(format!("{error}: {}", cause.unwrap_or_default()))
+    }
+}
+
 type Message = *const c_char;
 type Open = unsafe extern "C" fn(c_int, *mut *mut c_void, *mut *mut c_void) -> Message;
 type Act = unsafe extern "C" fn(*mut c_void) -> Message;
@@ -153,11 +161,24 @@ fn check(message: Message) -> Result<(), Error> {
     Err(Error(message.to_string_lossy().into_owned()))
 }
 
+/// Opens a library all of whose symbols are there: the first call is too late to find that one is missing.
+///
 /// # Safety
 /// The library's initialisers may run.
+#[cfg(unix)]
+unsafe fn open(path: &str) -> Result<Library, Error> {
+    use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: the caller answers for it.
+    let library = unsafe { unix::Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    library.map(Library::from).map_err(Error::of)
+}
+
+/// # Safety
+/// The library's initialisers may run.
+#[cfg(not(unix))]
 unsafe fn open(path: &str) -> Result<Library, Error> {
     // SAFETY: the caller answers for it.
-    unsafe { Library::new(path) }.map_err(|error| Error(error.to_string()))
+    unsafe { Library::new(path) }.map_err(Error::of)
 }
 
 /// # Safety
@@ -165,7 +186,7 @@ unsafe fn open(path: &str) -> Result<Library, Error> {
 unsafe fn find<F: Copy>(library: &Library, name: &str) -> Result<F, Error> {
     // SAFETY: the caller answers for the type.
     let found = unsafe { library.get::<F>(name.as_bytes()) };
-    found.map(|function| *function).map_err(|error| Error(error.to_string()))
+    found.map(|function| *function).map_err(Error::of)
 }
 
 #[cfg(test)]

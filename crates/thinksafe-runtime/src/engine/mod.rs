@@ -54,7 +54,7 @@ pub struct EngineOptions {
     pub step_tokens: usize,
     /// Memory for keys and values, in bytes; taken as it is needed.
     pub kv_bytes: usize,
-    /// Threads of the CPU decoder; 0: as many as the machine has cores. On other devices they draw tokens.
+    /// Threads of the CPU decoder; 0: as many as the machine has cores. Other devices need none.
     pub threads: usize,
     /// How steps are computed on CUDA devices.
     pub cuda: CudaOptions,

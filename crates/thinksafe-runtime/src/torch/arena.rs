@@ -49,6 +49,19 @@ impl Arena {
         &mut self.layers[index]
     }
 
+    /// Sets pages to zero.
+    pub(super) fn clear(&mut self, pages: &[i64]) {
+        if pages.is_empty() {
+            return;
+        }
+        let pages = Tensor::from_slice(pages).to_device(self.kind.1);
+        let [heads, dim] = self.heads;
+        for tensor in self.layers.iter().flatten() {
+            let by_page = tensor.view([-1, TOKENS_PER_PAGE as i64, heads, dim]);
+            let _ = tch::no_grad(|| by_page.shallow_clone().index_fill_(0, &pages, 0.0));
+        }
+    }
+
     /// Makes room for this many pages: twice what there is, or where that much memory is not to be had, an eighth more,
     /// or just what is asked for. False if not even that can be had; what there is stays.
     pub(super) fn hold(&mut self, pages: usize) -> bool {

@@ -49,6 +49,9 @@ pub(crate) struct TorchBackend {
     device: Device,
     /// What single tokens attend with, if not with copies of pages.
     kernel: Option<Kernel>,
+    /// Whether a sequence had values that are not finite. What is masked is multiplied by 0, which such values
+    /// survive, so from then on pages are cleared before another sequence begins them.
+    tainted: bool,
     /// What repeats steps of single tokens.
     replayed: Option<Replayed>,
 }
@@ -76,7 +79,8 @@ impl TorchBackend {
         let kernel = kernel.and_then(|k| k.map_err(|e| absent("the attention kernel", e)).ok());
         let graphs = graphs.and_then(|g| g.map_err(|e| absent("CUDA graphs", e)).ok());
         let replayed = graphs.map(|graphs| Replayed::new(Box::new(graphs)));
-        Self { arena, layer_bytes: slot * TOKENS_PER_PAGE, layers, device, kernel, replayed }
+        let layer_bytes = slot * TOKENS_PER_PAGE;
+        Self { arena, layer_bytes, layers, device, kernel, tainted: false, replayed }
     }
 
     /// Takes memory as tests have it.
@@ -112,10 +116,14 @@ impl TorchBackend {
 impl WithModel<'_> {
     /// The logits of the segments that want them, `[W, V]`, f32, on the device.
     fn logits_on_device(&mut self, segments: &[Segment<'_>]) -> Tensor {
-        let TorchBackend { arena, layer_bytes, device, kernel, replayed, .. } = &mut *self.store;
+        let TorchBackend { arena, layer_bytes, device, kernel, tainted, replayed, .. } =
+            &mut *self.store;
         let (model, device, kernel) = (self.model, *device, kernel.as_ref());
         let pages = segments.iter().flat_map(|s| s.pages).map(|page| page.index() + 1);
         assert!(arena.hold(pages.max().unwrap_or(0)), "pages that a step uses were held before");
+        if *tainted {
+            arena.clear(&begun(segments));
+        }
         let held = arena.pages();
         let mut compute = |step: &Step| {
             let tokens = Tokens { ids: &step.ids, positions: &step.positions };
@@ -161,8 +169,20 @@ impl Backend for WithModel<'_> {
         }
         let draws: Vec<Draw<'_>> = segments.iter().filter_map(|segment| segment.draw).collect();
         let logits = self.logits_on_device(segments);
-        if draws.is_empty() { Vec::new() } else { draw::draw_rows(&logits, &draws) }
+        let drawn = if draws.is_empty() { Vec::new() } else { draw::draw_rows(&logits, &draws) };
+        self.store.tainted |= drawn.contains(&Drawn::NotFinite);
+        drawn
     }
+}
+
+/// The pages whose first position a step computes.
+fn begun(segments: &[Segment<'_>]) -> Vec<i64> {
+    let of = |segment: &Segment<'_>| {
+        let first = segment.start.div_ceil(TOKENS_PER_PAGE);
+        let end = (segment.start + segment.tokens.len()).div_ceil(TOKENS_PER_PAGE);
+        segment.pages[first..end].iter().map(|page| page.index() as i64).collect::<Vec<_>>()
+    };
+    segments.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]

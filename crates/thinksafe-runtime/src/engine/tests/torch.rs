@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tch::{Device, Kind, TchError, Tensor};
-use thinksafe_core::generate::{Completion, RequestError};
+use thinksafe_core::generate::{Completion, Request, RequestError};
+use thinksafe_core::message::{Message, Prompt};
 
 use super::{chat, request, serve};
 use crate::engine::{CudaOptions, Kind as Computes, Pages, Prepared, TorchBackend};
@@ -72,9 +73,9 @@ fn none(_: &[i64], _: (Kind, Device)) -> Result<Tensor, TchError> {
     Err(TchError::Torch("CUDA out of memory".to_owned()))
 }
 
-fn with_memory(allocate: crate::torch::Allocate) -> LocalGenerator {
+fn with_memory(allocate: crate::torch::Allocate, shape: &str) -> LocalGenerator {
     let options = EngineOptions { threads: 1, ..EngineOptions::default() };
-    let mut engine = engine(SHAPES[0], options);
+    let mut engine = engine(shape, options);
     let backend = TorchBackend::new(&engine.model, CudaOptions::default()).with_allocate(allocate);
     engine.backend.as_mut().unwrap().backend = Computes::Torch(Box::new(backend));
     engine
@@ -83,7 +84,7 @@ fn with_memory(allocate: crate::torch::Allocate) -> LocalGenerator {
 #[test]
 fn a_device_without_memory_for_the_budget_preempts_and_loses_nothing() {
     let expected = served(&mut engine(SHAPES[0], EngineOptions::default()));
-    let mut small = with_memory(little);
+    let mut small = with_memory(little, SHAPES[0]);
     assert_eq!(served(&mut small), expected);
     let (_, limit) = small.backend.as_ref().unwrap().pages.occupancy();
     assert_eq!(limit, 15);
@@ -91,8 +92,32 @@ fn a_device_without_memory_for_the_budget_preempts_and_loses_nothing() {
 }
 
 #[test]
+fn values_that_are_not_finite_do_not_outlive_their_request() {
+    let unknown = || {
+        // What follows the word is infected by it, to the end of each page.
+        let text = format!("nothing-like-it{}", " w5 w6".repeat(30));
+        let prompt = Prompt::Messages(vec![Message::user(text)]);
+        Request { prompt, ..request(1000) }
+    };
+    let broken = || {
+        let engine = with_memory(little, SHAPES[1]);
+        // The embedding of the unknown word, which no prompt but one has.
+        let (_, embedding) = engine.model.parameters().swap_remove(0);
+        let _ = tch::no_grad(|| embedding.select(0, 3).fill_(f64::INFINITY));
+        engine
+    };
+    let expected = served(&mut broken());
+    let mut engine = broken();
+    for _ in 0..4 {
+        let outcome = serve(&mut engine, vec![unknown()]).remove(0).outcome;
+        assert!(outcome.unwrap_err().to_string().contains("not finite"));
+    }
+    assert_eq!(served(&mut engine), expected);
+}
+
+#[test]
 fn a_device_without_any_memory_answers_every_request() {
-    for completion in served(&mut with_memory(none)) {
+    for completion in served(&mut with_memory(none, SHAPES[0])) {
         let error = completion.outcome.unwrap_err();
         let RequestError::Invalid { reason } = error else { panic!("{error}") };
         assert!(reason.contains("memory"), "{reason}");

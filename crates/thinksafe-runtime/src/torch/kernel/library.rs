@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use libloading::Library;
 
+use crate::native;
+
 /// Who finds a library's symbols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visibility {
@@ -18,7 +20,7 @@ pub(super) enum Visibility {
 pub(super) fn open(name: &Path, visibility: Visibility) -> Result<Library, String> {
     // SAFETY: the libraries named here are the CUDA driver and NVIDIA's compiler, whose initialisers ask nothing of the
     // process that opens them.
-    unsafe { open_any(name, visibility) }.map_err(|error| error.to_string())
+    unsafe { open_any(name, visibility) }.map_err(native::load_error)
 }
 
 #[cfg(unix)]
@@ -42,7 +44,7 @@ unsafe fn open_any(name: &Path, _: Visibility) -> Result<Library, libloading::Er
 pub(super) unsafe fn function<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
     // SAFETY: the caller answers for the type.
     let found = unsafe { library.get::<F>(name.as_bytes()) };
-    found.map(|function| *function).map_err(|error| error.to_string())
+    found.map(|function| *function).map_err(native::load_error)
 }
 
 /// The folder of a file that lies beside one of the libraries already loaded: pip puts all of CUDA's into one folder.
@@ -57,6 +59,12 @@ pub(super) fn folder_of(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_opened_is_named() {
+        let error = open(Path::new("/no/such/library.so"), Visibility::Own).unwrap_err();
+        assert!(error.contains("/no/such/library.so"), "{error}");
+    }
 
     #[test]
     fn files_beside_loaded_libraries_are_found() {
