@@ -63,9 +63,12 @@ impl Setting {
     pub(crate) fn engine(&self, max_batch: usize) -> Result<LocalGenerator> {
         let dir = self.checkpoint()?;
         tch::set_num_threads(self.threads() as i32);
-        let given = EngineOptions { threads: self.threads(), ..EngineOptions::default() };
-        let (step_tokens, kv_bytes) = (self.step_tokens, self.kv_gib << 30);
-        let options = EngineOptions { max_batch, step_tokens, kv_bytes, ..given };
+        let options = EngineOptions {
+            max_batch,
+            step_tokens: self.step_tokens,
+            kv_bytes: self.kv_gib << 30,
+            threads: self.threads(),
+        };
         engine::load(&dir, self.placement(), options)
     }
 
