@@ -55,7 +55,9 @@ impl Programs {
         command.env("HF_HUB_OFFLINE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
         // A cache that grows by concatenation returns large blocks to the system and has them zeroed again, which takes
         // more time than the model: memory that is kept makes long texts twice as fast.
-        command.env("MALLOC_MMAP_MAX_", "0").env("MALLOC_TRIM_THRESHOLD_", "1099511627776");
+        command.env("MALLOC_MMAP_THRESHOLD_", "8589934592");
+        command.env("MALLOC_TRIM_THRESHOLD_", "17179869184");
+        command.env("MALLOC_TOP_PAD_", "1073741824");
         let start = |source| Error::Start { command: peer.script.to_owned(), source };
         let output = command.output().map_err(start)?;
         let mut found = lines(&String::from_utf8_lossy(&output.stdout));
