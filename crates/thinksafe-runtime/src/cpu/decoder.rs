@@ -9,7 +9,7 @@ use crate::cpu::store::KvStore;
 use crate::engine::PageId;
 
 /// Rows whose logits are in memory at a time where only log-probabilities are wanted.
-const PROJECTED: usize = 64;
+const PROJECTED: usize = 128;
 
 /// One token of a step.
 #[derive(Debug, Clone, Copy)]
