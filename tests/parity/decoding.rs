@@ -58,7 +58,9 @@ fn log_probabilities_of_the_engine_are_those_of_the_decoder() {
 /// less memory than three sequences need.
 fn schedules(config: &ModelConfig) -> [(&'static str, EngineOptions); 4] {
     let default = EngineOptions::default();
-    let bytes_of_a_token = config.layers as i64 * config.kv_heads * config.head_dim * 2 * 4;
+    // Values are stored in whole vectors of sixteen.
+    let width = config.head_dim + (config.head_dim + 15) / 16 * 16;
+    let bytes_of_a_token = config.layers as i64 * config.kv_heads * width * 4;
     let kv_bytes = (bytes_of_a_token * 128) as usize;
     [
         ("alone", EngineOptions { max_batch: 1, ..default }),
