@@ -1,5 +1,6 @@
 //! The product of rows with a packed matrix.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::LANES;
@@ -53,11 +54,10 @@ pub fn matmul(
             let x = x.as_ref();
             multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out });
         }
-        (Panels::Bf16(panels), Arithmetic::Bf16) => {
-            let x = rounded(pool, x, inputs);
-            let x = x.as_slice();
+        (Panels::Bf16(panels), Arithmetic::Bf16) => ROUNDED.with_borrow_mut(|pairs| {
+            let x = rounded(pool, x, inputs, pairs);
             multiply::<BothBf16>(pool, &Product { panels, x, rows, outputs, out: &out });
-        }
+        }),
     }
 }
 
@@ -71,12 +71,19 @@ fn pairs(x: &[f32], inputs: usize) -> std::borrow::Cow<'_, [[f32; 2]]> {
         .collect()
 }
 
+thread_local! {
+    /// Rounded inputs; kept, since fresh memory costs more than the rounding.
+    static ROUNDED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Rows of inputs as pairs of bf16.
-fn rounded(pool: &Pool, x: &[f32], inputs: usize) -> Vec<u32> {
+fn rounded<'p>(pool: &Pool, x: &[f32], inputs: usize, pairs: &'p mut Vec<u32>) -> &'p [u32] {
     let width = inputs.div_ceil(2);
-    let mut pairs = vec![0u32; x.len() / inputs * width];
+    let length = x.len() / inputs * width;
+    pairs.resize(length.max(pairs.len()), 0);
+    let pairs = &mut pairs[..length];
     let level = pool.level();
-    pool.for_each_chunk(&mut pairs, width, &|row, pairs| {
+    pool.for_each_chunk(pairs, width, &|row, pairs| {
         round_row(level, &x[row * inputs..][..inputs], pairs);
     });
     pairs

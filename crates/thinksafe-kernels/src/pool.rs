@@ -16,8 +16,9 @@ const YIELDS: u32 = 50;
 /// Values below which light work is not handed out: some microseconds of it.
 const LIGHT: usize = 16_384;
 
-/// Ranges a thread: a few, so that a thread that is late leaves work to the others.
-const RANGES: usize = 3;
+/// What a thread takes at a time: its share of what is left over this. The first ranges are large, since taking one
+/// costs, and the last small, so that no thread waits long for another.
+const SHARE: usize = 2;
 
 /// Threads that share the work of one kernel at a time, and the instruction level that they run.
 ///
@@ -94,21 +95,21 @@ impl Pool {
     /// If `work` panics on the caller's thread. A panic on another thread ends the process, since the results that
     /// it owed cannot be had.
     pub fn split(&self, items: usize, work: &(impl Fn(Range<usize>) + Sync)) {
-        let ranges = (self.threads() * RANGES).min(items);
-        if self.workers.is_empty() || ranges <= 1 {
+        if self.workers.is_empty() || items <= 1 {
             if items > 0 {
                 work(0..items);
             }
             return;
         }
+        let threads = self.threads();
         let next = AtomicUsize::new(0);
+        let take =
+            |from: usize| (from < items).then(|| from + (items - from).div_ceil(threads * SHARE));
         self.run(&|| {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= ranges {
-                    return;
+            while let Ok(from) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+                if let Some(to) = take(from) {
+                    work(from..to);
                 }
-                work(items * index / ranges..items * (index + 1) / ranges);
             }
         });
     }

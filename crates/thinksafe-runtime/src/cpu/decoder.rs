@@ -4,7 +4,7 @@ use thinksafe_kernels::{
     Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm,
 };
 
-use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
+use crate::cpu::layer::{Heads, Layer, Scratch};
 use crate::cpu::store::KvStore;
 use crate::engine::PageId;
 
@@ -40,7 +40,8 @@ pub(crate) struct CpuDecoder {
     /// D / 2.
     pub(super) frequencies: Vec<f32>,
     pub(super) scratch: Scratch,
-    pub(super) angles: Angles,
+    /// Cosines, then sines of each row, `[R, D]`.
+    pub(super) turns: Vec<f32>,
 }
 
 impl CpuDecoder {
@@ -108,7 +109,7 @@ impl CpuDecoder {
     /// Runs the rows through all layers and leaves their normalised states in `normed`.
     fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) {
         self.embed(rows);
-        self.turn(rows);
+        self.turn(pool, rows);
         self.scratch.tiles.arrange(self.heads, rows);
         let by = (pool, self.heads, self.arithmetic);
         let (scratch, epsilon) = (&mut self.scratch, self.heads.epsilon);
@@ -119,7 +120,7 @@ impl CpuDecoder {
             } else {
                 add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
             }
-            layer.forward(by, rows, &self.angles, (index, &mut *store), scratch);
+            layer.forward(by, rows, &self.turns, (index, &mut *store), scratch);
         }
         let norm = (self.norm.as_slice(), epsilon);
         add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
@@ -137,16 +138,16 @@ impl CpuDecoder {
         }
     }
 
-    /// The angles of the rows' positions, in f32 as `transformers` computes them.
-    fn turn(&mut self, rows: &[Row<'_>]) {
-        let Angles { cos, sin } = &mut self.angles;
-        cos.clear();
-        sin.clear();
-        for row in rows {
-            let angles = self.frequencies.iter().map(|frequency| row.position as f32 * frequency);
-            let (c, s): (Vec<f32>, Vec<f32>) = angles.map(|a| (a.cos(), a.sin())).unzip();
-            cos.extend(c);
-            sin.extend(s);
-        }
+    /// The turns of the rows' positions, by angles in f32 as `transformers` computes them.
+    fn turn(&mut self, pool: &Pool, rows: &[Row<'_>]) {
+        let Self { turns, frequencies, heads, .. } = self;
+        turns.resize(rows.len() * heads.dim, 0.0);
+        let ends: Vec<usize> = (1..=rows.len()).map(|row| row * heads.dim).collect();
+        pool.for_each_part(turns, &ends, &|row, turns| {
+            let (cos, sin) = turns.split_at_mut(frequencies.len());
+            for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(frequencies.iter()) {
+                (*sin, *cos) = (rows[row].position as f32 * frequency).sin_cos();
+            }
+        });
     }
 }

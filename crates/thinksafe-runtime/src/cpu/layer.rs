@@ -44,13 +44,6 @@ impl Heads {
     }
 }
 
-/// Cosines and sines of the rows' positions, `[R, D / 2]` each.
-#[derive(Debug, Default)]
-pub(crate) struct Angles {
-    pub(crate) cos: Vec<f32>,
-    pub(crate) sin: Vec<f32>,
-}
-
 /// Memory of a step, reused by the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -75,14 +68,14 @@ impl Layer {
         &self,
         (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
         rows: &[Row<'_>],
-        angles: &Angles,
+        turns: &[f32],
         (index, store): (usize, &mut KvStore<C>),
         scratch: &mut Scratch,
     ) {
         let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, adapters, tiles } = scratch;
         let (count, by) = (rows.len(), (pool, arithmetic));
         self.qkv.forward(by, (normed, adapters), qkv);
-        self.rotate(pool, heads, angles, qkv);
+        self.rotate(pool, heads, turns, qkv);
         keep((pool, heads), rows, qkv, store.layer_mut(index));
         tiles.attend((pool, heads), (rows, self.window), store.layer(index), qkv, mixed);
         self.o.forward(by, (mixed, adapters), delta);
@@ -95,10 +88,9 @@ impl Layer {
     }
 
     /// Normalises and rotates the query and key heads in place.
-    fn rotate(&self, pool: &Pool, heads: Heads, angles: &Angles, qkv: &mut [f32]) {
-        let half = heads.dim / 2;
+    fn rotate(&self, pool: &Pool, heads: Heads, turns: &[f32], qkv: &mut [f32]) {
         pool.for_each_chunk(qkv, heads.qkv_width(), &|row, qkv| {
-            let turn = (&angles.cos[row * half..][..half], &angles.sin[row * half..][..half]);
+            let turn = turns[row * heads.dim..][..heads.dim].split_at(heads.dim / 2);
             let rotated = qkv.chunks_exact_mut(heads.dim).take(heads.heads + heads.kv_heads);
             for (head, values) in rotated.enumerate() {
                 let norm = if head < heads.heads { &self.q_norm } else { &self.k_norm };

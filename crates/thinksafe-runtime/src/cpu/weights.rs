@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use thinksafe_kernels::{Arithmetic, PackedMatrix};
 
 use crate::cpu::decoder::CpuDecoder;
-use crate::cpu::layer::{Angles, Heads, Layer, Scratch};
+use crate::cpu::layer::{Heads, Layer, Scratch};
 use crate::cpu::linear::Linear;
 use crate::cpu::low_rank::{Deltas, LowRank};
 use crate::lora::LoadedLora;
@@ -44,7 +44,7 @@ impl CpuDecoder {
             arithmetic,
             frequencies: config.rope.inverse_frequencies(config.head_dim),
             scratch: Scratch::default(),
-            angles: Angles::default(),
+            turns: Vec::new(),
         }
     }
 }
