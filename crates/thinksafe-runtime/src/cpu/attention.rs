@@ -89,12 +89,15 @@ impl Tiles {
 /// The queries of one key-value head in the first `count` rows of `qkv`.
 fn queries(heads: Heads, qkv: &[f32], count: usize, head: usize) -> std::borrow::Cow<'_, [f32]> {
     let group = heads.group() * heads.dim;
-    let rows = qkv.chunks(heads.qkv_width()).take(count);
-    let mut rows = rows.map(|row| &row[head * group..][..group]);
-    match (count, rows.next()) {
-        (1, Some(only)) => only.into(),
-        (_, first) => first.into_iter().chain(rows).flatten().copied().collect(),
+    let of_row = |row: usize| &qkv[row * heads.qkv_width() + head * group..][..group];
+    if count == 1 {
+        return of_row(0).into();
     }
+    let mut queries = Vec::with_capacity(count * group);
+    for row in 0..count {
+        queries.extend_from_slice(of_row(row));
+    }
+    queries.into()
 }
 
 /// From `[tile, kv head, row of the tile, group · D]` to `[row, kv head, group · D]`.

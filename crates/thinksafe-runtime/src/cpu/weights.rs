@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use thinksafe_kernels::{Arithmetic, PackedMatrix};
+use thinksafe_kernels::{Arithmetic, Element, PackedMatrix};
 
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::layer::{Heads, Layer, Scratch};
@@ -94,13 +94,9 @@ impl<'a> Tensors<'a> {
             [outputs + rows as usize, columns as usize]
         });
         if matrices.iter().all(|matrix| matrix.fits_bf16()) {
-            let values: Vec<half::bf16> =
-                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
-            PackedMatrix::from_bf16(&values, outputs, inputs)
+            PackedMatrix::from_bf16(&joined(&matrices), outputs, inputs)
         } else {
-            let values: Vec<f32> =
-                matrices.iter().flat_map(|matrix| matrix.values(0..matrix.len())).collect();
-            PackedMatrix::new(&values, outputs, inputs)
+            PackedMatrix::new(&joined(&matrices), outputs, inputs)
         }
     }
 
@@ -139,6 +135,14 @@ impl<'a> Tensors<'a> {
         let deltas = Deltas::new(deltas.collect());
         Linear { weight, bias: (!bias.is_empty()).then_some(bias), deltas }
     }
+}
+
+/// The values of all matrices, one after the other.
+fn joined<T: Element>(matrices: &[&Weight]) -> Vec<T> {
+    let mut parts = matrices.iter().map(|matrix| matrix.values(0..matrix.len()));
+    let mut values = parts.next().unwrap_or_default();
+    parts.for_each(|mut part| values.append(&mut part));
+    values
 }
 
 impl Factors {

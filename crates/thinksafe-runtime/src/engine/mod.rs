@@ -72,8 +72,8 @@ impl Default for EngineOptions {
 ///
 /// The model stays accessible: the same copy of the weights generates, trains and evaluates. On the CPU the engine is
 /// always strict: a sample is a function of weights, adapter, prompt, settings and seed, to the bit, whatever else is in
-/// the batch, in whichever order it came, on any number of threads. On other devices libtorch's products round differently for different batches, and a choice between two nearly equal tokens can
-/// differ.
+/// the batch, in whichever order it came, on any number of threads. On other devices libtorch's products round
+/// differently for different batches, and a choice between two nearly equal tokens can differ.
 #[derive(Debug)]
 pub struct LocalGenerator {
     model: CausalLm,
