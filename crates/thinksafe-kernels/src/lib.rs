@@ -1,4 +1,6 @@
-//! The CPU kernels of decoding: few rows at a time against many weights.
+//! The CPU kernels of decoding, and of what lies between the products of training ([`training`]).
+//!
+//! Decoding is few rows at a time against many weights.
 //!
 //! A language model that decodes a batch multiplies a handful of rows with every weight it has, once a step. General
 //! matrix libraries are made for many rows; here weights are packed once for few ([`PackedMatrix`]), keys lie so
@@ -34,6 +36,7 @@ mod rope;
 mod round;
 mod scan;
 mod step;
+pub mod training;
 
 pub use activation::swiglu;
 pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};

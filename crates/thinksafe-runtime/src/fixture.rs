@@ -136,3 +136,9 @@ pub(crate) fn stir_adapter(model: &CausalLm) {
         }
     }
 }
+
+/// Whoever draws from libtorch's generator, of which a process has one, holds this between seeding and drawing.
+pub(crate) fn generator() -> std::sync::MutexGuard<'static, ()> {
+    static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

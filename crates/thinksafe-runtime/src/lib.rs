@@ -24,6 +24,8 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod fused;
+mod host;
 mod lora;
 mod model;
 mod native;
@@ -36,5 +38,8 @@ pub use engine::{
 };
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch};
-pub use model::{Architecture, CausalLm, Mode, ModelConfig, PaddedBatch, Rope, RopeScaling};
+pub use model::{
+    Architecture, CausalLm, Gradients, Mode, ModelConfig, PackedBatch, PaddedBatch, PassOptions,
+    Recompute, Rope, RopeScaling, TrainingPass, VocabularyLoss,
+};
 pub use torch::{CudaAttention, CudaLaunch, CudaOptions};

@@ -6,6 +6,7 @@
 mod config;
 mod loaded;
 mod peft;
+mod training;
 
 pub use config::LoraConfig;
 #[cfg(test)]

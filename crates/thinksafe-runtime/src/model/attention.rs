@@ -32,14 +32,14 @@ pub(crate) struct LayerAttention {
 /// Projections, head norms and rotation around an [`Attend`].
 #[derive(Debug)]
 pub(crate) struct Attention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    o: Linear,
-    q_norm: Option<RmsNorm>,
-    k_norm: Option<RmsNorm>,
-    head_dim: i64,
-    layer: LayerAttention,
+    pub(super) q: Linear,
+    pub(super) k: Linear,
+    pub(super) v: Linear,
+    pub(super) o: Linear,
+    pub(super) q_norm: Option<RmsNorm>,
+    pub(super) k_norm: Option<RmsNorm>,
+    pub(super) head_dim: i64,
+    pub(super) layer: LayerAttention,
 }
 
 impl Attention {

@@ -1,10 +1,9 @@
 //! The stack of layers between token ids and logits.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::Error;
 use crate::lora::Delta;
-use crate::model::ModelConfig;
 use crate::model::attention::{Attend, Attention};
 use crate::model::linear::Linear;
 use crate::model::mapped::check_all;
@@ -13,16 +12,17 @@ use crate::model::norm::RmsNorm;
 use crate::model::rope::Rotation;
 use crate::model::weight::Weight;
 use crate::model::weights::Source;
+use crate::model::{Gradients, ModelConfig};
 
 /// Embedding, layers, final norm and output head.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     embedding: Weight, // [V, E]
-    layers: Vec<Layer>,
-    norm: RmsNorm,
+    pub(super) layers: Vec<Layer>,
+    pub(super) norm: RmsNorm,
     /// `None` if tied to the embedding.
     head: Option<Weight>, // [V, E]
-    frequencies: Tensor, // [D / 2], f32
+    pub(super) frequencies: Tensor, // [D / 2], f32
 }
 
 impl Decoder {
@@ -53,7 +53,7 @@ impl Decoder {
         delta: Delta,
         each: &mut dyn FnMut(&Tensor),
     ) -> Tensor {
-        let mut x = Tensor::embedding(self.embedding.tensor(), tokens.ids, -1, false, false);
+        let mut x = self.embed(tokens.ids);
         let rotation = Rotation::new(&self.frequencies, tokens.positions, x.kind());
         for layer in &self.layers {
             each(&x);
@@ -62,10 +62,26 @@ impl Decoder {
         self.norm.forward(&x)
     }
 
+    /// `[..]` ids to `[.., E]`.
+    pub(super) fn embed(&self, ids: &Tensor) -> Tensor {
+        Tensor::embedding(self.embedding.tensor(), ids, -1, false, false)
+    }
+
+    /// Adds the gradient of the embedding from that of [`Self::embed`]'s result: `[N]` ids, `[N, E]`.
+    pub(super) fn embed_backward(&self, ids: &Tensor, dx: &Tensor, gradients: &mut Gradients) {
+        if let Some(dembedding) = gradients.of(self.embedding.tensor()) {
+            let _ = dembedding.index_add_(0, ids, &dx.to_kind(Kind::Float));
+        }
+    }
+
+    /// The output projection, `[V, E]`.
+    pub(super) fn head(&self) -> &Tensor {
+        self.head.as_ref().unwrap_or(&self.embedding).tensor()
+    }
+
     /// `[.., E]` to logits `[.., V]`.
     pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        hidden.linear(head.tensor(), None::<&Tensor>)
+        hidden.linear(self.head(), None::<&Tensor>)
     }
 
     /// Every base weight with its Hugging Face name, the tied head left out.
@@ -140,11 +156,11 @@ pub(crate) struct Tokens<'a> {
 
 /// One pre-norm decoder layer.
 #[derive(Debug)]
-struct Layer {
-    attention: Attention,
-    mlp: Mlp,
-    input_norm: RmsNorm,
-    inner_norm: RmsNorm,
+pub(super) struct Layer {
+    pub(super) attention: Attention,
+    pub(super) mlp: Mlp,
+    pub(super) input_norm: RmsNorm,
+    pub(super) inner_norm: RmsNorm,
 }
 
 impl Layer {

@@ -10,8 +10,8 @@ use crate::model::weights::Source;
 /// `y = x W^T + b`, plus the adapter's delta while it is on.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    weight: Weight, // [out, in]
-    bias: Option<Weight>,
+    pub(super) weight: Weight, // [out, in]
+    pub(super) bias: Option<Weight>,
     pub(crate) adapter: Option<Adapter>,
 }
 

@@ -11,9 +11,9 @@ use crate::model::weights::Source;
 /// `down(silu(gate(x)) * up(x))`.
 #[derive(Debug)]
 pub(crate) struct Mlp {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+    pub(super) gate: Linear,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
 }
 
 impl Mlp {

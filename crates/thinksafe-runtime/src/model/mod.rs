@@ -17,6 +17,7 @@ mod rope;
 mod save;
 #[cfg(test)]
 mod tests;
+mod training;
 pub(crate) mod weight;
 mod weights;
 
@@ -24,3 +25,4 @@ pub use batch::{Mode, PaddedBatch};
 pub use causal_lm::CausalLm;
 pub use config::{Architecture, ModelConfig};
 pub use rope::{Rope, RopeScaling};
+pub use training::{Gradients, PackedBatch, PassOptions, Recompute, TrainingPass, VocabularyLoss};

@@ -9,8 +9,8 @@ use crate::model::weights::Source;
 /// `weight * x / sqrt(mean(x^2) + eps)` over the last dimension; the mean in f32.
 #[derive(Debug)]
 pub(crate) struct RmsNorm {
-    weight: Weight,
-    eps: f64,
+    pub(super) weight: Weight,
+    pub(super) eps: f64,
 }
 
 impl RmsNorm {

@@ -1,0 +1,128 @@
+//! The output projection and a loss over the vocabulary, some tokens at a time, so that `[N, V]` never stands whole.
+
+use tch::{Kind, Tensor};
+
+use super::Gradients;
+use crate::fused::{cross_entropy, kl};
+use crate::model::CausalLm;
+
+/// Values of logits that stand in memory at once: 64 MiB in f32, but at least [`FEWEST_TOKENS`] rows.
+const LOGITS: i64 = 1 << 24;
+
+/// Fewer rows than this would leave the time of a product to reading its weights.
+const FEWEST_TOKENS: i64 = 128;
+
+/// The loss of predictions over the vocabulary.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum VocabularyLoss<'a> {
+    /// `-ln p(target)`.
+    CrossEntropy {
+        /// `[N]`, i64.
+        targets: &'a Tensor,
+    },
+    /// `KL(reference || model)` over the full vocabulary.
+    ForwardKl {
+        /// The reference's hidden states, `[N, E]`.
+        reference: &'a Tensor,
+    },
+    /// `KL(model || reference)` over the full vocabulary.
+    ReverseKl {
+        /// The reference's hidden states, `[N, E]`.
+        reference: &'a Tensor,
+    },
+}
+
+impl CausalLm {
+    /// The loss of each prediction, without gradient.
+    ///
+    /// # Shapes
+    /// `hidden`: `[N, E]`, after the final norm; result: `[N]`, f32
+    pub fn vocabulary_losses(&self, hidden: &Tensor, loss: VocabularyLoss<'_>) -> Tensor {
+        let _guard = tch::no_grad_guard();
+        let ones = Tensor::ones([hidden.size()[0]], (Kind::Float, hidden.device()));
+        let each = |chunk: Chunk| self.chunk(hidden, loss, &ones, chunk).0;
+        joined(self.chunks(hidden).map(each), hidden)
+    }
+
+    /// The loss of each prediction, and the gradient of `Σ coefficient * loss` by the hidden states; that of the output
+    /// projection is added to `gradients`, unless it is frozen.
+    ///
+    /// # Shapes
+    /// - `hidden`: `[N, E]`, after the final norm; `coefficients`: `[N]`, f32
+    /// - losses: `[N]`, f32; gradient: `[N, E]`, in the model's precision
+    pub fn vocabulary_gradient(
+        &self,
+        hidden: &Tensor,
+        loss: VocabularyLoss<'_>,
+        coefficients: &Tensor,
+        gradients: &mut Gradients,
+    ) -> (Tensor, Tensor) {
+        let _guard = tch::no_grad_guard();
+        let head = self.decoder.head();
+        let (mut losses, mut dhidden) = (Vec::new(), Vec::new());
+        for chunk in self.chunks(hidden) {
+            let (loss, dlogits) = self.chunk(hidden, loss, coefficients, chunk);
+            if let Some(dhead) = gradients.of(head) {
+                let _ = dhead.g_add_(&dlogits.tr().mm(&chunk.of(hidden)).to_kind(Kind::Float));
+            }
+            losses.push(loss);
+            dhidden.push(dlogits.mm(head));
+        }
+        let none = hidden.narrow(0, 0, 0);
+        let dhidden = if dhidden.is_empty() { none } else { Tensor::cat(&dhidden, 0) };
+        (joined(losses.into_iter(), hidden), dhidden)
+    }
+
+    /// The losses of some predictions, and the gradient of their logits.
+    fn chunk(
+        &self,
+        hidden: &Tensor,
+        loss: VocabularyLoss<'_>,
+        coefficients: &Tensor,
+        chunk: Chunk,
+    ) -> (Tensor, Tensor) {
+        let logits = self.project(&chunk.of(hidden));
+        let coefficients = chunk.of(coefficients);
+        match loss {
+            VocabularyLoss::CrossEntropy { targets } => {
+                cross_entropy(logits, &chunk.of(targets), &coefficients)
+            }
+            VocabularyLoss::ForwardKl { reference } => {
+                kl(logits, &self.project(&chunk.of(reference)), false, &coefficients)
+            }
+            VocabularyLoss::ReverseKl { reference } => {
+                kl(logits, &self.project(&chunk.of(reference)), true, &coefficients)
+            }
+        }
+    }
+
+    fn chunks(&self, hidden: &Tensor) -> impl Iterator<Item = Chunk> + use<> {
+        let tokens = hidden.size()[0];
+        let step = (LOGITS / self.config.vocab_size).max(FEWEST_TOKENS);
+        let chunk = move |start| Chunk { start, length: step.min(tokens - start) };
+        (0..tokens).step_by(step as usize).map(chunk)
+    }
+}
+
+/// A range of predictions.
+#[derive(Clone, Copy)]
+struct Chunk {
+    start: i64,
+    length: i64,
+}
+
+impl Chunk {
+    fn of(self, tensor: &Tensor) -> Tensor {
+        tensor.narrow(0, self.start, self.length)
+    }
+}
+
+/// The losses of all chunks, `[N]` in f32.
+fn joined(chunks: impl Iterator<Item = Tensor>, like: &Tensor) -> Tensor {
+    let chunks: Vec<Tensor> = chunks.collect();
+    if chunks.is_empty() {
+        return Tensor::zeros([0], (Kind::Float, like.device()));
+    }
+    Tensor::cat(&chunks, 0)
+}
