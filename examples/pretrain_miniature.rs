@@ -184,7 +184,7 @@ impl Recipe {
         SftConfig {
             trainable: Trainable::All,
             duration: Duration::Epochs(1),
-            batch: BatchSize { micro_batch: BATCH as usize, accumulation: 1 },
+            batch: BatchSize::accumulated(BATCH as usize, 1),
             order: Order::AsGiven,
             optimizer: AdamWConfig {
                 lr: self.lr,

@@ -60,7 +60,7 @@ impl Settings {
     fn config(&self) -> SftConfig {
         SftConfig {
             duration: Duration::Steps(self.steps),
-            batch: BatchSize { micro_batch: self.batch, accumulation: self.accumulation },
+            batch: BatchSize::accumulated(self.batch, self.accumulation),
             order: Order::AsGiven,
             optimizer: AdamWConfig {
                 lr: self.lr,

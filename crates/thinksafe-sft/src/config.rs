@@ -7,7 +7,7 @@ use thinksafe_core::seed::Seed;
 use crate::Error;
 use crate::objective::Objective;
 use crate::optimizer::AdamWConfig;
-use crate::plan::{BatchSize, Duration, Order};
+use crate::plan::{BatchSize, Duration, MicroBatch, Order};
 use crate::schedule::Schedule;
 
 /// Everything that decides what a run computes, but for the model and the data.
@@ -55,7 +55,7 @@ impl Default for SftConfig {
             trainable: Trainable::Lora,
             objective: Objective::default(),
             duration: Duration::Epochs(3),
-            batch: BatchSize { micro_batch: 8, accumulation: 1 },
+            batch: BatchSize::accumulated(8, 1),
             order: Order::Shuffled,
             optimizer: AdamWConfig::default(),
             schedule: Schedule::default(),
@@ -78,8 +78,14 @@ impl SftConfig {
             }
             Err(Error::Config { field, reason: "expected a number from 1, found 0".to_owned() })
         };
-        positive("batch.micro_batch", self.batch.micro_batch as u64)?;
-        positive("batch.accumulation", self.batch.accumulation as u64)?;
+        positive("batch.examples", self.batch.examples as u64)?;
+        match self.batch.micro {
+            MicroBatch::Examples(count) => positive("batch.micro.examples", count as u64)?,
+            MicroBatch::Tokens(most) => positive("batch.micro.tokens", most as u64)?,
+        }
+        if let Order::LengthGrouped { window } = self.order {
+            positive("order.window", window as u64)?;
+        }
         match self.duration {
             Duration::Epochs(epochs) => positive("duration.epochs", u64::from(epochs))?,
             Duration::Steps(steps) => positive("duration.steps", steps)?,
@@ -113,10 +119,7 @@ mod tests {
         let good = SftConfig::default();
         let optimizer = |lr, betas| AdamWConfig { lr, betas, ..good.optimizer };
         let cases = [
-            (
-                "batch.micro_batch",
-                SftConfig { batch: BatchSize { micro_batch: 0, accumulation: 1 }, ..good.clone() },
-            ),
+            ("batch.examples", SftConfig { batch: BatchSize::accumulated(0, 1), ..good.clone() }),
             ("duration.epochs", SftConfig { duration: Duration::Epochs(0), ..good.clone() }),
             (
                 "optimizer.lr",

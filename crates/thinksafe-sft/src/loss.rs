@@ -1,56 +1,46 @@
 //! The objective on tensors: values and gradients of one micro-batch.
 //!
-//! The trunk of the model runs once. Logits are made only where a term needs them, in chunks of tokens, in f32, and
-//! each chunk's backward pass ends at the hidden states: `[tokens, V]` never stands whole in memory. The gradients of
-//! the hidden states then go through the trunk in one backward pass.
+//! The examples of a micro-batch lie one behind the other and pass the layers once. Logits are made only where a term needs
+//! them, some tokens at a time; what they say of the hidden states then goes through the layers in one backward pass.
 
 use tch::{Kind, Tensor};
-use thinksafe_runtime::{CausalLm, LoraSwitch, Mode, PaddedBatch};
+use thinksafe_runtime::{
+    CausalLm, Gradients, LoraSwitch, PackedBatch, PassOptions, VocabularyLoss,
+};
 
 use crate::Error;
 use crate::example::Example;
 use crate::objective::{Objective, Term, TokenLoss};
 use crate::reduction::{Denominators, TermTokens};
 
-/// Logits that stand in memory at once, per copy: 256 MiB in f32.
-const LOGITS_PER_CHUNK: i64 = 1 << 26;
-
-/// The id behind the end of a row. No real token's hidden state depends on it, so every model has it: 0.
-const PAD: u32 = 0;
-
-/// Adds a micro-batch's gradients to those of the trained parameters; dropout is on.
-///
-/// Returns the value of each term, `[terms]` in f32, on the model's device.
+/// Adds a micro-batch's gradients to `gradients`, and returns the value of each term, `[terms]` in f32, on the model's
+/// device.
 pub(crate) fn accumulate_gradients(
     model: &mut CausalLm,
     rows: &[&Example],
     objective: &Objective,
     denominators: &[Denominators],
+    options: PassOptions,
+    gradients: &mut Gradients,
 ) -> Result<Tensor, Error> {
-    let batch = padded(model, rows)?;
-    let width = batch.ids.size()[1] as usize;
-    let hidden = model.hidden_states(&batch, Mode::Train).flatten(0, 1); // [B * T, E]
+    let batch = packed(model, rows)?;
+    let reference = reference(model, &batch, objective);
+    let pass = model.training_pass(&batch, options);
+    let hidden = pass.hidden();
     let mut values = Vec::with_capacity(objective.terms.len());
-    let mut through_trunk: Option<Tensor> = None;
+    let mut dhidden = hidden.zeros_like(); // [N, E]
     for (term, denominators) in objective.terms.iter().zip(denominators) {
-        let tokens = TermTokens::of(term, rows, width, rows.len(), *denominators);
-        if tokens.is_empty() {
-            values.push(Tensor::zeros([], (Kind::Float, hidden.device())));
-            continue;
-        }
-        let tokens = OnDevice::of(&tokens, &hidden);
-        let selected = hidden.index_select(0, &tokens.positions); // [N, E]
-        let reference = reference(model, term, rows)?;
-        let (value, gradient) =
-            backward_to_hidden(model, term.loss, &selected.detach(), reference.as_ref(), &tokens);
-        values.push(value);
-        // The derivative of this sum by `selected` is `gradient`.
-        let sum = (selected * gradient).sum(Kind::Float);
-        through_trunk = Some(through_trunk.map_or_else(|| sum.shallow_clone(), |all| all + &sum));
+        let tokens = Predictions::of(term, rows, *denominators, hidden, reference.as_ref());
+        let (losses, gradient) = model.vocabulary_gradient(
+            &tokens.hidden,
+            tokens.loss(term.loss),
+            &tokens.coefficients,
+            gradients,
+        );
+        let _ = dhidden.index_add_(0, &tokens.positions, &gradient);
+        values.push((losses * &tokens.coefficients).sum(Kind::Float));
     }
-    if let Some(sum) = through_trunk {
-        sum.f_backward().map_err(Error::backend("run the backward pass"))?;
-    }
+    pass.backward(&dhidden, gradients);
     Ok(Tensor::stack(&values, 0))
 }
 
@@ -61,136 +51,74 @@ pub(crate) fn values(
     objective: &Objective,
     denominators: &[Denominators],
 ) -> Result<Tensor, Error> {
-    let _guard = tch::no_grad_guard();
-    let batch = padded(model, rows)?;
-    let width = batch.ids.size()[1] as usize;
-    let hidden = model.hidden_states(&batch, Mode::Evaluate).flatten(0, 1); // [B * T, E]
-    let mut values = Vec::with_capacity(objective.terms.len());
-    for (term, denominators) in objective.terms.iter().zip(denominators) {
-        let tokens = TermTokens::of(term, rows, width, rows.len(), *denominators);
-        let mut value = Tensor::zeros([], (Kind::Float, hidden.device()));
-        if !tokens.is_empty() {
-            let tokens = OnDevice::of(&tokens, &hidden);
-            let selected = hidden.index_select(0, &tokens.positions); // [N, E]
-            let reference = reference(model, term, rows)?;
-            for chunk in chunks(model, &tokens) {
-                let here = chunk.of(&selected);
-                value += chunk_loss(model, term.loss, &here, reference.as_ref(), &tokens, chunk);
-            }
-        }
-        values.push(value);
-    }
+    let batch = packed(model, rows)?;
+    let reference = reference(model, &batch, objective);
+    let hidden = model.packed_hidden_states(&batch);
+    let value = |(term, denominators): (&Term, &Denominators)| {
+        let tokens = Predictions::of(term, rows, *denominators, &hidden, reference.as_ref());
+        let losses = model.vocabulary_losses(&tokens.hidden, tokens.loss(term.loss));
+        (losses * &tokens.coefficients).sum(Kind::Float)
+    };
+    let values: Vec<Tensor> = objective.terms.iter().zip(denominators).map(value).collect();
     Ok(Tensor::stack(&values, 0))
 }
 
-/// The value of a loss and its gradient by the hidden states `[N, E]`; gradients of a trained output projection are
-/// accumulated on the way.
-fn backward_to_hidden(
-    model: &mut CausalLm,
-    loss: TokenLoss,
-    hidden: &Tensor,
-    reference: Option<&Tensor>,
-    tokens: &OnDevice,
-) -> (Tensor, Tensor) {
-    let mut value = Tensor::zeros([], (Kind::Float, hidden.device()));
-    let mut gradients = Vec::new();
-    for chunk in chunks(model, tokens) {
-        let here = chunk.of(hidden).detach().set_requires_grad(true); // [n, E]
-        let part = chunk_loss(model, loss, &here, reference, tokens, chunk);
-        part.backward();
-        value += part.detach();
-        gradients.push(here.grad());
-    }
-    (value, Tensor::cat(&gradients, 0))
+/// The hidden states of the model with its adapter off, `[N, E]`, if a term compares with it.
+fn reference(model: &mut CausalLm, batch: &PackedBatch, objective: &Objective) -> Option<Tensor> {
+    objective.needs_reference().then(|| {
+        model.set_lora(LoraSwitch::Off);
+        let hidden = model.packed_hidden_states(batch);
+        model.set_lora(LoraSwitch::On);
+        hidden
+    })
 }
 
-/// The sum of a chunk's token losses times their coefficients, a scalar in f32.
-fn chunk_loss(
-    model: &mut CausalLm,
-    loss: TokenLoss,
-    hidden: &Tensor,
-    reference: Option<&Tensor>,
-    tokens: &OnDevice,
-    chunk: Chunk,
-) -> Tensor {
-    let log_probs = model.project(hidden).log_softmax(-1, Kind::Float); // [n, V]
-    let losses = match (loss, reference) {
-        (TokenLoss::ForwardKl, Some(reference)) => {
-            let reference = reference_log_probs(model, &chunk.of(reference));
-            (reference.exp() * (&reference - log_probs)).sum_dim_intlist(-1, false, Kind::Float)
-        }
-        _ => -log_probs.gather(-1, &chunk.of(&tokens.targets).unsqueeze(-1), false).squeeze_dim(-1),
-    };
-    (losses * chunk.of(&tokens.coefficients)).sum(Kind::Float)
+fn packed(model: &CausalLm, rows: &[&Example]) -> Result<PackedBatch, Error> {
+    let ids: Vec<&[u32]> = rows.iter().map(|example| example.ids.as_slice()).collect();
+    Ok(PackedBatch::new(&ids, model.device())?)
 }
 
-/// The reference model's hidden states `[N, E]` for the predictions of a term, in the same order, if it needs them.
-fn reference(
-    model: &mut CausalLm,
-    term: &Term,
-    rows: &[&Example],
-) -> Result<Option<Tensor>, Error> {
-    if !term.loss.needs_reference() {
-        return Ok(None);
-    }
-    let rows: Vec<&Example> = rows.iter().copied().filter(|e| term.on.contains(e.label)).collect();
-    let batch = padded(model, &rows)?;
-    let width = batch.ids.size()[1] as usize;
-    let positions = TermTokens::positions_of(term, &rows, width);
-    model.set_lora(LoraSwitch::Off);
-    let hidden = tch::no_grad(|| model.hidden_states(&batch, Mode::Evaluate).flatten(0, 1));
-    model.set_lora(LoraSwitch::On);
-    let positions = Tensor::from_slice(&positions).to_device(hidden.device());
-    Ok(Some(hidden.index_select(0, &positions)))
-}
-
-fn reference_log_probs(model: &mut CausalLm, hidden: &Tensor) -> Tensor {
-    model.set_lora(LoraSwitch::Off);
-    let log_probs = tch::no_grad(|| model.project(hidden).log_softmax(-1, Kind::Float));
-    model.set_lora(LoraSwitch::On);
-    log_probs
-}
-
-fn padded(model: &CausalLm, rows: &[&Example]) -> Result<PaddedBatch, Error> {
-    let ids: Vec<Vec<u32>> = rows.iter().map(|example| example.ids.clone()).collect();
-    Ok(PaddedBatch::new(&ids, PAD, model.device())?)
-}
-
-/// A term's tokens as tensors `[N]`.
-struct OnDevice {
+/// The predictions of one term, as tensors.
+struct Predictions {
+    /// `[n]`: from which of the micro-batch's tokens they are made.
     positions: Tensor,
+    /// `[n]`: what is to be predicted.
     targets: Tensor,
+    /// `[n]`, f32.
     coefficients: Tensor,
+    /// `[n, E]`.
+    hidden: Tensor,
+    /// `[n, E]`.
+    reference: Option<Tensor>,
 }
 
-impl OnDevice {
-    fn of(tokens: &TermTokens, like: &Tensor) -> Self {
-        let device = like.device();
+impl Predictions {
+    fn of(
+        term: &Term,
+        rows: &[&Example],
+        denominators: Denominators,
+        hidden: &Tensor,
+        reference: Option<&Tensor>,
+    ) -> Self {
+        let TermTokens { positions, targets, coefficients } =
+            TermTokens::of(term, rows, denominators);
+        let device = hidden.device();
+        let positions = Tensor::from_slice(&positions).to_device(device);
+        let reference = reference.filter(|_| term.loss.needs_reference());
         Self {
-            positions: Tensor::from_slice(&tokens.positions).to_device(device),
-            targets: Tensor::from_slice(&tokens.targets).to_device(device),
-            coefficients: Tensor::from_slice(&tokens.coefficients).to_device(device),
+            targets: Tensor::from_slice(&targets).to_device(device),
+            coefficients: Tensor::from_slice(&coefficients).to_device(device),
+            hidden: hidden.index_select(0, &positions),
+            reference: reference.map(|states| states.index_select(0, &positions)),
+            positions,
         }
     }
-}
 
-/// A range of a term's tokens.
-#[derive(Clone, Copy)]
-struct Chunk {
-    start: i64,
-    length: i64,
-}
-
-impl Chunk {
-    fn of(self, tensor: &Tensor) -> Tensor {
-        tensor.narrow(0, self.start, self.length)
+    fn loss(&self, loss: TokenLoss) -> VocabularyLoss<'_> {
+        match (loss, &self.reference) {
+            (TokenLoss::ForwardKl, Some(reference)) => VocabularyLoss::ForwardKl { reference },
+            (TokenLoss::ReverseKl, Some(reference)) => VocabularyLoss::ReverseKl { reference },
+            _ => VocabularyLoss::CrossEntropy { targets: &self.targets },
+        }
     }
-}
-
-fn chunks(model: &CausalLm, tokens: &OnDevice) -> impl Iterator<Item = Chunk> + use<> {
-    let total = tokens.targets.size()[0];
-    let step = (LOGITS_PER_CHUNK / model.config().vocab_size).max(1);
-    (0..total)
-        .step_by(step as usize)
-        .map(move |start| Chunk { start, length: step.min(total - start) })
 }

@@ -48,6 +48,8 @@ pub enum TokenLoss {
     CrossEntropy,
     /// KL(p_ref || p) over the full vocabulary; p_ref is the model with its adapter off, without gradient.
     ForwardKl,
+    /// KL(p || p_ref) over the full vocabulary.
+    ReverseKl,
 }
 
 impl TokenLoss {
@@ -56,12 +58,13 @@ impl TokenLoss {
         match self {
             Self::CrossEntropy => "cross_entropy",
             Self::ForwardKl => "forward_kl",
+            Self::ReverseKl => "reverse_kl",
         }
     }
 
     /// Whether it compares with the frozen reference.
     pub fn needs_reference(self) -> bool {
-        matches!(self, Self::ForwardKl)
+        matches!(self, Self::ForwardKl | Self::ReverseKl)
     }
 }
 

@@ -85,27 +85,24 @@ impl AdamW {
 
     /// Updates the parameters from their gradients at a learning rate.
     ///
-    /// `parameters` are f32 and in the order given to [`new`](Self::new); those without a gradient stay as they are.
+    /// `parameters` are f32 and `gradients` of their shapes, both in the order given to [`new`](Self::new).
     /// With m and v the averages, bias-corrected: p <- p (1 - lr wd) - lr m / (sqrt(v) + eps).
-    pub fn step(&mut self, parameters: &[Tensor], lr: f64) {
+    pub fn step(&mut self, parameters: &[Tensor], gradients: &[Tensor], lr: f64) {
         self.steps += 1;
         let (beta1, beta2) = self.config.betas;
         let exponent = self.steps as f64;
         let correction1 = 1.0 - beta1.powf(exponent);
         let correction2 = (1.0 - beta2.powf(exponent)).sqrt();
         tch::no_grad(|| {
-            for (parameter, moments) in parameters.iter().zip(&mut self.moments) {
-                let gradient = parameter.grad();
-                if !gradient.defined() {
-                    continue;
-                }
+            let states = gradients.iter().zip(&mut self.moments);
+            for (parameter, (gradient, moments)) in parameters.iter().zip(states) {
                 let mut parameter = parameter.shallow_clone();
                 if self.config.weight_decay > 0.0 && parameter.dim() > 1 {
                     let _ = parameter.g_mul_scalar_(1.0 - lr * self.config.weight_decay);
                 }
-                let _ = moments.first.lerp_(&gradient, 1.0 - beta1);
+                let _ = moments.first.lerp_(gradient, 1.0 - beta1);
                 let _ = moments.second.g_mul_scalar_(beta2);
-                let _ = moments.second.addcmul_(&gradient, &(&gradient * (1.0 - beta2)));
+                let _ = moments.second.addcmul_(gradient, &(gradient * (1.0 - beta2)));
                 let denominator =
                     moments.second.sqrt().g_div_scalar_(correction2).g_add_scalar_(self.config.eps);
                 let mut update = &moments.first / denominator;
@@ -120,10 +117,8 @@ impl AdamW {
 ///
 /// The formula is that of `torch.nn.utils.clip_grad_norm_`: the factor is `max_norm / (norm + 1e-6)`, at most 1.
 /// Without `max_norm` the norm is only measured.
-pub fn clip_gradients(parameters: &[Tensor], max_norm: Option<f64>) -> Tensor {
+pub fn clip_gradients(gradients: &[Tensor], max_norm: Option<f64>) -> Tensor {
     tch::no_grad(|| {
-        let gradients: Vec<Tensor> =
-            parameters.iter().map(Tensor::grad).filter(Tensor::defined).collect();
         if gradients.is_empty() {
             return Tensor::zeros([], (Kind::Float, tch::Device::Cpu));
         }
@@ -131,17 +126,10 @@ pub fn clip_gradients(parameters: &[Tensor], max_norm: Option<f64>) -> Tensor {
         let norm = Tensor::stack(&norms, 0).norm();
         if let Some(max_norm) = max_norm {
             let factor = ((&norm + 1e-6).reciprocal() * max_norm).clamp_max(1.0);
-            for mut gradient in gradients {
-                let _ = gradient.g_mul_(&factor);
+            for gradient in gradients {
+                let _ = gradient.shallow_clone().g_mul_(&factor);
             }
         }
         norm
     })
-}
-
-/// Empties the gradients.
-pub(crate) fn zero_gradients(parameters: &[Tensor]) {
-    for parameter in parameters {
-        parameter.shallow_clone().zero_grad();
-    }
 }

@@ -20,7 +20,7 @@ impl Denominators {
 /// The predictions of a micro-batch that one term applies to. All three vectors have one entry a prediction.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct TermTokens {
-    /// The index into the flattened `[rows * width]` positions from which the prediction is made.
+    /// The index, among the tokens of all rows one behind the other, from which the prediction is made.
     pub(crate) positions: Vec<i64>,
     /// The token to be predicted.
     pub(crate) targets: Vec<i64>,
@@ -29,46 +29,34 @@ pub(crate) struct TermTokens {
 }
 
 impl TermTokens {
-    /// The predictions for `rows`, laid out at `width` positions a row; `micro_batch` is the number of examples of
-    /// the micro-batch, of which `rows` may be a part.
-    pub(crate) fn of(
-        term: &Term,
-        rows: &[&Example],
-        width: usize,
-        micro_batch: usize,
-        denominators: Denominators,
-    ) -> Self {
+    /// The predictions for the rows of a micro-batch.
+    pub(crate) fn of(term: &Term, rows: &[&Example], denominators: Denominators) -> Self {
         let mut tokens = Self::default();
-        for (row, example) in rows.iter().enumerate() {
-            if !term.on.contains(example.label) {
-                continue;
+        let mut start = 0;
+        for example in rows {
+            if term.on.contains(example.label) {
+                let divisor = match term.reduction {
+                    Reduction::TokenMean => denominators.tokens,
+                    Reduction::ExampleMean => term.tokens.total(example) * denominators.examples,
+                    Reduction::MicroBatchSum => term.tokens.total(example) * rows.len() as f64,
+                };
+                tokens.add(term, example, start, divisor);
             }
-            let divisor = match term.reduction {
-                Reduction::TokenMean => denominators.tokens,
-                Reduction::ExampleMean => term.tokens.total(example) * denominators.examples,
-                Reduction::MicroBatchSum => term.tokens.total(example) * micro_batch as f64,
-            };
-            for position in 1..example.ids.len() {
-                let weight = term.tokens.weight(example, position);
-                if weight > 0.0 {
-                    let coefficient = term.coefficient * f64::from(weight) / divisor;
-                    tokens.positions.push((row * width + position - 1) as i64);
-                    tokens.targets.push(i64::from(example.ids[position]));
-                    tokens.coefficients.push(coefficient as f32);
-                }
-            }
+            start += example.ids.len();
         }
         tokens
     }
 
-    /// The positions alone, for `rows` laid out at another width.
-    pub(crate) fn positions_of(term: &Term, rows: &[&Example], width: usize) -> Vec<i64> {
-        let any = Denominators { tokens: 1.0, examples: 1.0 };
-        Self::of(term, rows, width, rows.len(), any).positions
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.positions.is_empty()
+    fn add(&mut self, term: &Term, example: &Example, start: usize, divisor: f64) {
+        for position in 1..example.ids.len() {
+            let weight = term.tokens.weight(example, position);
+            if weight > 0.0 {
+                let coefficient = term.coefficient * f64::from(weight) / divisor;
+                self.positions.push((start + position - 1) as i64);
+                self.targets.push(i64::from(example.ids[position]));
+                self.coefficients.push(coefficient as f32);
+            }
+        }
     }
 }
 
@@ -89,7 +77,7 @@ mod tests {
     fn sum(term: &Term, micro_batches: &[&[&Example]]) -> f64 {
         let all: Vec<&Example> = micro_batches.iter().flat_map(|m| m.iter().copied()).collect();
         let denominators = Denominators::of(term, &all);
-        let tokens = |m: &&[&Example]| TermTokens::of(term, m, 50, m.len(), denominators);
+        let tokens = |m: &&[&Example]| TermTokens::of(term, m, denominators);
         micro_batches.iter().flat_map(|m| tokens(m).coefficients).map(f64::from).sum()
     }
 
@@ -98,8 +86,8 @@ mod tests {
         let example = example(4, 2, PromptLabel::VanillaBenign);
         let term = Term::new(TokenLoss::CrossEntropy, Subset::All);
         let denominators = Denominators::of(&term, &[&example, &example]);
-        let tokens = TermTokens::of(&term, &[&example, &example], 5, 2, denominators);
-        assert_eq!(tokens.positions, [1, 2, 6, 7]);
+        let tokens = TermTokens::of(&term, &[&example, &example], denominators);
+        assert_eq!(tokens.positions, [1, 2, 5, 6]);
         assert_eq!(tokens.targets, [2, 3, 2, 3]);
         assert_eq!(tokens.coefficients, [0.25; 4]);
     }

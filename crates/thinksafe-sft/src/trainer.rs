@@ -5,14 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, LoraSwitch};
+use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, LoraSwitch, PassOptions, Recompute};
 
 use crate::Error;
 use crate::config::{SftConfig, Trainable};
 use crate::evaluate::{named, to_f64};
 use crate::example::{Example, data_hash};
 use crate::loss::accumulate_gradients;
-use crate::optimizer::{AdamW, clip_gradients, zero_gradients};
+use crate::optimizer::{AdamW, clip_gradients};
 use crate::plan::Plan;
 use crate::record::{StepRecord, step_key};
 use crate::reduction::Denominators;
@@ -33,7 +33,9 @@ pub struct Trainer<'a> {
     run: RunIdentity,
     names: Vec<String>,
     parameters: Vec<Tensor>,
+    gradients: Gradients,
     optimizer: AdamW,
+    recompute: Recompute,
     plan: Plan,
     tokens: u64,
 }
@@ -69,8 +71,9 @@ impl<'a> Trainer<'a> {
             example.validate(vocabulary)?;
         }
         config.objective.validate(examples)?;
-        let (names, parameters): (Vec<String>, Vec<Tensor>) =
-            trained_parameters(model, &config)?.into_iter().unzip();
+        let named = trained_parameters(model, &config)?;
+        let gradients = Gradients::new(&named);
+        let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         let run = RunIdentity {
             model: model.weights_hash().clone(),
             data: data_hash(examples),
@@ -78,8 +81,30 @@ impl<'a> Trainer<'a> {
         };
         let optimizer = AdamW::new(config.optimizer, &parameters);
         let seed = config.seed;
-        let plan = Plan::new(examples.len(), config.batch, config.duration, config.order, seed);
-        Ok(Self { model, examples, config, run, names, parameters, optimizer, plan, tokens: 0 })
+        let lengths = examples.iter().map(|example| example.ids.len()).collect();
+        let plan = Plan::new(lengths, config.batch, config.duration, config.order, seed);
+        let recompute = Recompute::Nothing;
+        Ok(Self {
+            model,
+            examples,
+            config,
+            run,
+            names,
+            parameters,
+            gradients,
+            optimizer,
+            recompute,
+            plan,
+            tokens: 0,
+        })
+    }
+
+    /// What of a layer is computed again in the backward pass: memory against time, with the same result to the bit. A run
+    /// may be resumed with another choice.
+    #[must_use]
+    pub fn with_recompute(mut self, recompute: Recompute) -> Self {
+        self.recompute = recompute;
+        self
     }
 
     /// Does one optimizer step: forward and backward passes of the micro-batches, clipping, update.
@@ -95,14 +120,14 @@ impl<'a> Trainer<'a> {
             .iter()
             .map(|indices| indices.iter().map(|index| &self.examples[*index]).collect())
             .collect();
-        zero_gradients(&self.parameters);
+        self.gradients.clear();
         let values = self.accumulate(step, &rows)?;
-        let norm = clip_gradients(&self.parameters, self.config.max_grad_norm);
+        let norm = clip_gradients(self.gradients.each(), self.config.max_grad_norm);
         let (terms, grad_norm) = read(&values, &norm)?;
         self.check_finite(step, &rows, &terms, grad_norm)?;
         let total = self.plan.total_steps();
         let lr = self.config.optimizer.lr * self.config.schedule.factor(step, total);
-        self.optimizer.step(&self.parameters, lr);
+        self.optimizer.step(&self.parameters, self.gradients.each(), lr);
         Ok(self.record(&rows.concat(), &terms, lr, grad_norm))
     }
 
@@ -142,6 +167,12 @@ impl<'a> Trainer<'a> {
         self.names.iter().cloned().zip(tensors).collect()
     }
 
+    /// The gradients of the last step by the names of their parameters, after clipping, as shallow copies.
+    pub fn gradients(&self) -> Vec<(String, Tensor)> {
+        let named = self.gradients.named();
+        named.map(|(name, gradient)| (name.to_owned(), gradient.shallow_clone())).collect()
+    }
+
     /// One hash over settings, data and model: what a train log's keys are made of.
     pub fn run_hash(&self) -> ContentHash {
         let RunIdentity { model, data, adapter } = &self.run;
@@ -170,9 +201,12 @@ impl<'a> Trainer<'a> {
         // Two trainers in one process would draw from each other's stream.
         let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
         for (micro_step, rows) in rows.iter().enumerate() {
-            // Keyed by position, so that resume is exact.
-            tch::manual_seed(dropout_seed(self.config.seed, step, micro_step as u64));
-            values.push(accumulate_gradients(self.model, rows, objective, &denominators)?);
+            let (model, gradients) = (&mut *self.model, &mut self.gradients);
+            let dropout = Some(dropout_seed(self.config.seed, step, micro_step as u64));
+            let options = PassOptions { recompute: self.recompute, dropout };
+            let value =
+                accumulate_gradients(model, rows, objective, &denominators, options, gradients)?;
+            values.push(value);
         }
         Ok(values)
     }
@@ -189,7 +223,6 @@ impl<'a> Trainer<'a> {
         for (rows, terms) in rows.iter().zip(terms) {
             let value: f64 = terms.iter().sum();
             if !value.is_finite() {
-                zero_gradients(&self.parameters);
                 return Err(Error::NonFinite {
                     quantity: "loss",
                     step,
@@ -201,7 +234,6 @@ impl<'a> Trainer<'a> {
         if grad_norm.is_finite() {
             return Ok(());
         }
-        zero_gradients(&self.parameters);
         let examples = ids(&rows.concat());
         Err(Error::NonFinite { quantity: "gradient norm", step, value: grad_norm, examples })
     }
@@ -233,19 +265,15 @@ impl<'a> Trainer<'a> {
 }
 
 impl Drop for Trainer<'_> {
-    /// Leaves the model as generation expects it: base weights without gradients, their hash that of their values.
+    /// Leaves the model as generation expects it: the hash of the base weights that of their values.
     fn drop(&mut self) {
-        zero_gradients(&self.parameters);
         if self.config.trainable == Trainable::All {
-            for parameter in &self.parameters {
-                let _ = parameter.set_requires_grad(false);
-            }
             self.model.rehash();
         }
     }
 }
 
-/// The parameters to train, gradients switched on.
+/// The parameters to train.
 fn trained_parameters(
     model: &mut CausalLm,
     config: &SftConfig,
@@ -271,11 +299,7 @@ fn trained_parameters(
             if parameters.iter().any(|(_, tensor)| tensor.kind() != Kind::Float) {
                 return refuse("trainable", "all weights can be trained only in f32");
             }
-            let with_gradient = |(name, tensor): (String, Tensor)| {
-                let tensor = tensor.set_requires_grad(true);
-                (name, tensor)
-            };
-            Ok(parameters.into_iter().map(with_gradient).collect())
+            Ok(parameters)
         }
     }
 }
@@ -290,13 +314,7 @@ fn read(values: &[Tensor], norm: &Tensor) -> Result<(Vec<Vec<f64>>, f64), Error>
     Ok((numbers.chunks(terms.max(1)).map(<[f64]>::to_vec).collect(), norm))
 }
 
-fn dropout_seed(seed: Seed, step: u64, micro_step: u64) -> i64 {
-    let Seed(key) = seed.purpose("sft.dropout");
-    let [a, b, ..] = thinksafe_core::seed::Philox::new(key).block([
-        step as u32,
-        (step >> 32) as u32,
-        micro_step as u32,
-        0,
-    ]);
-    i64::from_le_bytes((u64::from(a) | u64::from(b) << 32).to_le_bytes())
+/// Keyed by position, so that resume is exact.
+fn dropout_seed(seed: Seed, step: u64, micro_step: u64) -> Seed {
+    seed.purpose("sft.dropout").purpose(&format!("step {step}, micro-batch {micro_step}"))
 }

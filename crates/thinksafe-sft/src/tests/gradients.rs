@@ -1,7 +1,9 @@
 //! Losses and gradients of single global batches.
 
 use tch::{Kind, Tensor};
-use thinksafe_runtime::{CausalLm, Mode, PaddedBatch, Precision};
+use thinksafe_runtime::{
+    CausalLm, Gradients, Mode, PaddedBatch, PassOptions, Precision, Recompute,
+};
 
 use super::{base, disturb, examples, lora_gradients, relative_difference, with_lora};
 use crate::loss::accumulate_gradients;
@@ -15,22 +17,23 @@ fn gradient(
     objective: &Objective,
     micro_batch: usize,
 ) -> (Vec<f64>, Tensor) {
-    for (_, mut tensor) in model.lora_parameters() {
-        tensor.zero_grad();
-    }
+    let mut gradients = Gradients::new(&model.lora_parameters());
+    let options = PassOptions { recompute: Recompute::Nothing, dropout: None };
     let rows: Vec<&Example> = examples.iter().collect();
     let denominators: Vec<Denominators> =
         objective.terms.iter().map(|t| Denominators::of(t, &rows)).collect();
     let mut terms = vec![0.0; objective.terms.len()];
     for rows in rows.chunks(micro_batch) {
-        let values = accumulate_gradients(model, rows, objective, &denominators).unwrap();
+        let values =
+            accumulate_gradients(model, rows, objective, &denominators, options, &mut gradients)
+                .unwrap();
         for (sum, value) in
             terms.iter_mut().zip(Vec::<f64>::try_from(values.to_kind(Kind::Double)).unwrap())
         {
             *sum += value;
         }
     }
-    (terms, lora_gradients(model))
+    (terms, gradients.flat().to_kind(Kind::Double))
 }
 
 #[test]

@@ -69,8 +69,10 @@ fn examples(n: usize) -> Vec<Example> {
 }
 
 fn config(micro_batch: usize, accumulation: usize, lr: f64) -> SftConfig {
-    let mut config =
-        SftConfig { batch: BatchSize { micro_batch, accumulation }, ..SftConfig::default() };
+    let mut config = SftConfig {
+        batch: BatchSize::accumulated(micro_batch, accumulation),
+        ..SftConfig::default()
+    };
     config.optimizer.lr = lr;
     config
 }

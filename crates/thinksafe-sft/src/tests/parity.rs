@@ -36,10 +36,7 @@ fn losses_norms_rates_and_weights_are_those_of_trl() {
     let number = |name: &str| settings[name].as_f64().unwrap();
     let mut config = SftConfig {
         duration: Duration::Steps(number("steps") as u64),
-        batch: BatchSize {
-            micro_batch: number("batch") as usize,
-            accumulation: number("accumulation") as usize,
-        },
+        batch: BatchSize::accumulated(number("batch") as usize, number("accumulation") as usize),
         order: Order::AsGiven,
         schedule: Schedule { warmup: Warmup::Ratio(number("warmup_ratio")), decay: Decay::Cosine },
         max_grad_norm: Some(number("max_grad_norm")),

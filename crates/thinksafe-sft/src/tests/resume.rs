@@ -123,9 +123,9 @@ fn the_checkpoint_of_another_run_is_refused_with_the_field() {
         ("data", 6, settings()),
         ("config.optimizer.lr", 7, other_lr),
         ("config.seed", 7, other_seed),
-        ("config.batch.accumulation", 7, {
+        ("config.batch.examples", 7, {
             let mut other = settings();
-            other.batch.accumulation = 1;
+            other.batch.examples = 1;
             other
         }),
     ];

@@ -20,7 +20,7 @@ fn constant(lr: f64, steps: u64) -> SftConfig {
 #[test]
 fn the_defaults_are_those_of_the_paper() {
     let config = SftConfig::default();
-    assert_eq!(config.batch.global(), 8);
+    assert_eq!(config.batch.examples, 8);
     assert_eq!(config.duration, Duration::Epochs(3));
     assert_eq!((config.optimizer.lr, config.optimizer.weight_decay), (1e-5, 0.0));
     let mut model = base(Precision::F32);
@@ -60,13 +60,13 @@ fn only_the_adapter_moves_and_all_of_it_gets_a_gradient() {
     let examples = examples(4);
     let mut trainer = Trainer::new(&mut model, &examples, constant(1e-2, 2)).unwrap();
     trainer.step().unwrap();
-    for (name, tensor) in trainer.parameters() {
-        let gradient = tensor.grad().abs().max().double_value(&[]);
+    for (name, gradient) in trainer.gradients() {
+        let gradient = gradient.abs().max().double_value(&[]);
         assert_eq!(gradient > 0.0, name.contains("lora_B"), "{name} after step 1: {gradient}");
     }
     trainer.step().unwrap();
-    for (name, tensor) in trainer.parameters() {
-        assert!(tensor.grad().abs().max().double_value(&[]) > 0.0, "{name} after step 2");
+    for (name, gradient) in trainer.gradients() {
+        assert!(gradient.abs().max().double_value(&[]) > 0.0, "{name} after step 2");
     }
     drop(trainer);
     assert!(!lora_values(&model).equal(&before));
@@ -84,8 +84,8 @@ fn every_weight_of_a_model_with_tied_embeddings_trains() {
     let settings = SftConfig { trainable: Trainable::All, ..constant(1e-2, 120) };
     let mut trainer = Trainer::new(&mut model, &examples, settings).unwrap();
     let first = trainer.step().unwrap().loss;
-    for (name, tensor) in trainer.parameters() {
-        assert!(tensor.grad().abs().max().double_value(&[]) > 0.0, "{name}");
+    for (name, gradient) in trainer.gradients() {
+        assert!(gradient.abs().max().double_value(&[]) > 0.0, "{name}");
     }
     while !trainer.is_finished() {
         trainer.step().unwrap();
@@ -133,8 +133,7 @@ fn a_loss_that_is_not_finite_names_its_examples_and_touches_nothing() {
     }
     let _ = tch::no_grad(|| embedding.get(7).fill_(f64::NAN));
     let before = lora_values(&model);
-    let settings =
-        SftConfig { batch: BatchSize { micro_batch: 1, accumulation: 4 }, ..constant(1e-2, 9) };
+    let settings = SftConfig { batch: BatchSize::accumulated(1, 4), ..constant(1e-2, 9) };
     let mut trainer = Trainer::new(&mut model, &examples, settings).unwrap();
     // With tied weights the row is also a logit of every other example: the first micro-batch names itself.
     let error = trainer.step().unwrap_err();
