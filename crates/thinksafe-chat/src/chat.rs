@@ -35,6 +35,8 @@ pub struct Chat {
     /// What ends an assistant turn in training.
     turn_end: Option<u32>,
     end_of_turn: Vec<u32>,
+    /// How many of them the folder's files name.
+    configured_stops: usize,
     files: ContentHash,
 }
 
@@ -103,6 +105,7 @@ impl Chat {
             pad_id: pad_id.or(eos_id).unwrap_or(0),
             turn_end: None,
             end_of_turn: folder.eos_ids,
+            configured_stops: 0,
             files,
             tokenizer,
         };
@@ -111,6 +114,7 @@ impl Chat {
         if chat.end_of_turn.is_empty() {
             chat.end_of_turn.extend(eos_id);
         }
+        chat.configured_stops = chat.end_of_turn.len();
         if let Some(id) = chat.turn_end.filter(|id| !chat.end_of_turn.contains(id)) {
             chat.end_of_turn.push(id);
         }
@@ -214,6 +218,12 @@ impl Chat {
     /// the token that the template writes after an assistant's message.
     pub fn end_of_turn_ids(&self) -> &[u32] {
         &self.end_of_turn
+    }
+
+    /// Those of [`end_of_turn_ids`](Self::end_of_turn_ids) that the folder's files name: all that other engines stop
+    /// at, as they do not ask the template.
+    pub fn configured_stop_ids(&self) -> &[u32] {
+        &self.end_of_turn[..self.configured_stops]
     }
 
     /// The id to pad batches with: `pad_token`, else `eos_token`, else 0. Padding is always masked, so which

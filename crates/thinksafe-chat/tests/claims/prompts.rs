@@ -166,11 +166,13 @@ fn end_of_turn_comes_from_configuration_and_template() {
     let folder = Folder::byte_level(folders::CHATML);
     let end = folder.chat().token_id("<|im_end|>").unwrap();
     assert_eq!(folder.chat().end_of_turn_ids(), [end]);
+    assert_eq!(folder.chat().configured_stop_ids(), [end]);
     assert_eq!(folder.chat().pad_id(), end, "eos stands in for pad");
     folder.write("config.json", r#"{"eos_token_id": 3}"#);
     assert_eq!(folder.chat().end_of_turn_ids(), [3, end]);
     folder.write("generation_config.json", r#"{"eos_token_id": [5, 7]}"#);
     assert_eq!(folder.chat().end_of_turn_ids(), [5, 7, end]);
+    assert_eq!(folder.chat().configured_stop_ids(), [5, 7], "the template's end is not configured");
 }
 
 /// What every example must be, whatever its texts.
