@@ -266,7 +266,7 @@ fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
     Ok(())
 }
 
-fn remove_dir_if_present(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove_dir_if_present(path: &Path) -> Result<(), Error> {
     match std::fs::remove_dir_all(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(thinksafe_core::Error::Io { action: "remove", path: path.to_owned(), source }

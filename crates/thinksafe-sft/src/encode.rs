@@ -196,7 +196,7 @@ pub fn encode<'t>(
 }
 
 /// An example, and how many tokens its text has uncut.
-fn encode_one(
+pub(crate) fn encode_one(
     text: &TrainingText,
     chat: &Chat,
     encoding: &Encoding,
@@ -223,7 +223,7 @@ fn encode_one(
 }
 
 impl Encoding {
-    fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.max_length < 2 {
             let reason = format!("expected at least 2, found {}", self.max_length);
             return Err(Error::Config { field: "max_length", reason });
@@ -242,7 +242,7 @@ impl Encoding {
 }
 
 /// An error's message followed by those of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

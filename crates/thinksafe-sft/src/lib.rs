@@ -50,6 +50,7 @@
 
 mod checkpoint;
 mod config;
+pub mod doctor;
 mod encode;
 mod error;
 mod evaluate;
