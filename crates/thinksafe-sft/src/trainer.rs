@@ -124,7 +124,7 @@ impl<'a> Trainer<'a> {
         let values = self.accumulate(step, &rows)?;
         let norm = clip_gradients(self.gradients.each(), self.config.max_grad_norm);
         let (terms, grad_norm) = read(&values, &norm)?;
-        self.check_finite(step, &rows, &terms, grad_norm)?;
+        check_finite(step, &rows, &terms, grad_norm)?;
         let total = self.plan.total_steps();
         let lr = self.config.optimizer.lr * self.config.schedule.factor(step, total);
         self.optimizer.step(&self.parameters, self.gradients.each(), lr);
@@ -211,33 +211,6 @@ impl<'a> Trainer<'a> {
         Ok(values)
     }
 
-    fn check_finite(
-        &self,
-        step: u64,
-        rows: &[Vec<&Example>],
-        terms: &[Vec<f64>],
-        grad_norm: f64,
-    ) -> Result<(), Error> {
-        let ids = |rows: &[&Example]| rows.iter().map(|e| e.id.clone()).collect();
-        let step = step + 1;
-        for (rows, terms) in rows.iter().zip(terms) {
-            let value: f64 = terms.iter().sum();
-            if !value.is_finite() {
-                return Err(Error::NonFinite {
-                    quantity: "loss",
-                    step,
-                    value,
-                    examples: ids(rows),
-                });
-            }
-        }
-        if grad_norm.is_finite() {
-            return Ok(());
-        }
-        let examples = ids(&rows.concat());
-        Err(Error::NonFinite { quantity: "gradient norm", step, value: grad_norm, examples })
-    }
-
     fn record(
         &mut self,
         rows: &[&Example],
@@ -262,6 +235,27 @@ impl<'a> Trainer<'a> {
             supervised_tokens: rows.iter().map(|e| e.supervised_tokens() as u64).sum(),
         }
     }
+}
+
+fn check_finite(
+    step: u64,
+    rows: &[Vec<&Example>],
+    terms: &[Vec<f64>],
+    grad_norm: f64,
+) -> Result<(), Error> {
+    let ids = |rows: &[&Example]| rows.iter().map(|e| e.id.clone()).collect();
+    let step = step + 1;
+    for (rows, terms) in rows.iter().zip(terms) {
+        let value: f64 = terms.iter().sum();
+        if !value.is_finite() {
+            return Err(Error::NonFinite { quantity: "loss", step, value, examples: ids(rows) });
+        }
+    }
+    if grad_norm.is_finite() {
+        return Ok(());
+    }
+    let examples = ids(&rows.concat());
+    Err(Error::NonFinite { quantity: "gradient norm", step, value: grad_norm, examples })
 }
 
 impl Drop for Trainer<'_> {

@@ -2,12 +2,12 @@
 
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{LoraConfig, LoraSwitch, Precision};
+use thinksafe_runtime::{LoraConfig, LoraSwitch, Precision, Recompute};
 
 use super::{base, config, examples, lora_values, random, with_lora};
 use crate::{
-    BatchSize, Decay, Duration, Error, Example, Objective, Order, Reduction, Schedule, SftConfig,
-    Trainable, Trainer, Warmup, evaluate,
+    BatchSize, Decay, Duration, Error, Example, MicroBatch, Objective, Order, Reduction, Schedule,
+    SftConfig, Trainable, Trainer, Warmup, evaluate,
 };
 
 fn constant(lr: f64, steps: u64) -> SftConfig {
@@ -166,6 +166,46 @@ fn a_record_says_what_a_step_did() {
     let sum: f64 = first.terms.iter().map(|t| t.value).sum();
     assert!((sum - first.loss).abs() < 1e-12 && first.grad_norm > 0.0);
     assert_ne!(first.key, second.key);
+}
+
+/// Losses, gradient norms and final adapter of a run.
+fn run(batch: BatchSize, recompute: Recompute, dropout: f64) -> (Vec<[f64; 2]>, Tensor) {
+    let mut model = with_lora(Precision::F32, dropout);
+    let examples = examples(12);
+    let settings = SftConfig { batch, ..constant(1e-2, 4) };
+    let mut trainer =
+        Trainer::new(&mut model, &examples, settings).unwrap().with_recompute(recompute);
+    let mut history = Vec::new();
+    while !trainer.is_finished() {
+        let record = trainer.step().unwrap();
+        history.push([record.loss, record.grad_norm]);
+    }
+    drop(trainer);
+    let values = lora_values(&model);
+    (history, values)
+}
+
+#[test]
+fn packed_micro_batches_train_as_single_examples_do() {
+    let sizes = |micro| BatchSize { examples: 6, micro };
+    let (alone, _) = run(sizes(MicroBatch::Examples(1)), Recompute::Nothing, 0.0);
+    for micro in [MicroBatch::Examples(6), MicroBatch::Tokens(25), MicroBatch::Tokens(1)] {
+        let (packed, _) = run(sizes(micro), Recompute::Nothing, 0.0);
+        for (a, b) in packed.iter().flatten().zip(alone.iter().flatten()) {
+            assert!((a / b - 1.0).abs() < 1e-5, "{micro:?}: {packed:?} {alone:?}");
+        }
+    }
+}
+
+#[test]
+fn recomputing_layers_trains_to_the_same_bits() {
+    for dropout in [0.0, 0.2] {
+        let batch = BatchSize::accumulated(3, 2);
+        let (kept, values) = run(batch, Recompute::Nothing, dropout);
+        let (recomputed, other) = run(batch, Recompute::Layers, dropout);
+        assert_eq!(kept, recomputed);
+        assert!(values.equal(&other));
+    }
 }
 
 #[test]
