@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{LoraConfig, LoraSwitch, Precision};
+use thinksafe_runtime::{LoraConfig, LoraSwitch, Precision, Targets};
 
 use super::{base, config, examples, lora_values, random, with_lora};
 use crate::{
@@ -35,10 +35,8 @@ fn the_defaults_are_those_of_the_paper() {
 fn one_batch_is_learnt_by_heart_in_f32_and_bf16() {
     for (precision, bound) in [(Precision::F32, 0.05), (Precision::Bf16, 0.1)] {
         let mut model = random(precision, 1.0);
-        let every_projection =
-            ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-        let targets = every_projection.map(str::to_owned).to_vec();
-        let lora = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.0, targets };
+        let targets = Targets::all_linear();
+        let lora = LoraConfig { rank: 8, alpha: 16.0, rslora: false, dropout: 0.0, targets };
         model.attach_lora(lora, Seed(5)).unwrap();
         let examples = examples(2);
         let mut trainer = Trainer::new(&mut model, &examples, constant(1e-2, 200)).unwrap();
