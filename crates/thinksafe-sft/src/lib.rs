@@ -68,6 +68,7 @@ mod schedule;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod trained;
 mod trainer;
 
 pub use checkpoint::{Checkpointing, latest as latest_checkpoint};
