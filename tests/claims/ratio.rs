@@ -9,7 +9,7 @@ use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::{SampleSeed, Seed};
 use thinksafe_runtime::{
     CausalLm, EngineOptions, LocalGenerator, LoraConfig, LoraSwitch, Mode, PaddedBatch, Placement,
-    Precision,
+    Precision, Targets,
 };
 
 /// Bounds of the largest and of the mean deviation. In f32 both sum the same numbers in another order; in bf16 libtorch
@@ -42,8 +42,8 @@ fn log_probabilities_of_sampled_tokens_are_the_trainers() {
 
 /// An adapter with both factors filled, on every kind of projection.
 fn attach(model: &mut CausalLm) {
-    let targets = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"].map(str::to_owned);
-    let config = LoraConfig { rank: 8, alpha: 8.0, dropout: 0.0, targets: targets.into() };
+    let targets = Targets::names(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]);
+    let config = LoraConfig { rank: 8, alpha: 8.0, rslora: false, dropout: 0.0, targets };
     model.attach_lora(config, Seed(1)).unwrap();
     for (name, tensor) in model.lora_parameters() {
         if name.contains("lora_B") {

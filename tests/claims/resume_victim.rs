@@ -9,7 +9,7 @@ use thinksafe_core::prompt::{LabeledPrompt, PromptLabel};
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
 use thinksafe_runtime::{
-    CausalLm, EngineOptions, LocalGenerator, LoraConfig, ModelConfig, Placement,
+    CausalLm, EngineOptions, LocalGenerator, LoraConfig, ModelConfig, Placement, Targets,
 };
 use thinksafe_sft::{Checkpointing, Duration, Example, SftConfig, Trainer, fit};
 use thinksafe_tests::golden;
@@ -55,8 +55,8 @@ fn generate(folder: &Path) -> Result<(), Failure> {
 
 fn train(folder: &Path) -> Result<(), Failure> {
     let mut model = model()?;
-    let targets = vec!["q_proj".to_owned(), "down_proj".to_owned()];
-    let config = LoraConfig { rank: 4, alpha: 8.0, dropout: 0.1, targets };
+    let targets = Targets::names(["q_proj", "down_proj"]);
+    let config = LoraConfig { rank: 4, alpha: 8.0, rslora: false, dropout: 0.1, targets };
     model.attach_lora(config, Seed(1))?;
     let examples: Vec<Example> = (0..12).map(example).collect();
     let settings = SftConfig { duration: Duration::Steps(STEPS), ..SftConfig::default() };

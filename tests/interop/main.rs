@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement};
+use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Targets};
 use thinksafe_tests::golden;
 use thinksafe_tests::training::Settings;
 
@@ -84,7 +84,8 @@ fn main() -> Result<(), Failure> {
 fn attach(arguments: Attach) -> Result<(), Failure> {
     let Attach { rank, alpha, targets, .. } = arguments;
     let mut model = load(&arguments.model, None)?;
-    let config = LoraConfig { rank, alpha, dropout: 0.0, targets };
+    let targets = Targets::names(targets);
+    let config = LoraConfig { rank, alpha, dropout: 0.0, targets, ..LoraConfig::default() };
     model.attach_lora(config, Seed(arguments.seed))?;
     Ok(model.save_lora(&arguments.out)?)
 }

@@ -124,6 +124,15 @@ pub enum Error {
         /// The names known.
         expected: &'static str,
     },
+    /// A pattern is no regular expression.
+    #[error("`{pattern}` is no pattern for names")]
+    Pattern {
+        /// Its text.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A tensor has another shape than the model's configuration gives it.
     #[error("{path}: tensor {tensor} has shape {found:?}, expected {expected:?}")]
     Shape {

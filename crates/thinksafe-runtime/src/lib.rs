@@ -29,6 +29,7 @@ mod host;
 mod lora;
 mod model;
 mod native;
+mod pattern;
 mod torch;
 
 pub use device::{Device, Placement, Precision};
@@ -37,9 +38,10 @@ pub use engine::{
     draw_token,
 };
 pub use error::{Backend, Error};
-pub use lora::{LoraConfig, LoraSwitch};
+pub use lora::{LoraConfig, LoraSwitch, Modules, Targets};
 pub use model::{
     Architecture, CausalLm, Gradients, Mode, ModelConfig, PackedBatch, PaddedBatch, PassOptions,
     Recompute, Rope, RopeScaling, TrainingPass, VocabularyLoss,
 };
+pub use pattern::Pattern;
 pub use torch::{CudaAttention, CudaLaunch, CudaOptions};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
+use thinksafe_runtime::Pattern;
 
 use crate::Error;
 use crate::objective::Objective;
@@ -19,6 +20,11 @@ use crate::schedule::Schedule;
 pub struct SftConfig {
     /// Which parameters are trained.
     pub trainable: Trainable,
+    /// Those of them that stay as they are: the ones whose whole name a pattern matches. Weights have their Hugging Face
+    /// names (`model\.layers\.[0-7]\..*` freezes eight layers), adapters those of PEFT's files
+    /// (`.*\.layers\.[0-7]\..*`). A tied output head is frozen with `model.embed_tokens.weight`.
+    #[serde(default)]
+    pub frozen: Vec<Pattern>,
     /// What is minimised.
     pub objective: Objective,
     /// How long.
@@ -53,6 +59,7 @@ impl Default for SftConfig {
     fn default() -> Self {
         Self {
             trainable: Trainable::Lora,
+            frozen: Vec::new(),
             objective: Objective::default(),
             duration: Duration::Epochs(3),
             batch: BatchSize::accumulated(8, 1),

@@ -69,6 +69,7 @@ mod schedule;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod trained;
 mod trainer;
 
 pub use checkpoint::{Checkpointing, latest as latest_checkpoint};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, LoraSwitch, PassOptions, Recompute};
+use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, PassOptions, Recompute};
 
 use crate::Error;
 use crate::config::{SftConfig, Trainable};
@@ -16,6 +16,7 @@ use crate::optimizer::{AdamW, clip_gradients};
 use crate::plan::Plan;
 use crate::record::{StepRecord, step_key};
 use crate::reduction::Denominators;
+use crate::trained::trained_parameters;
 
 /// Guards libtorch's generator, of which a process has one, from the seeding to the last dropout mask.
 static GENERATOR: Mutex<()> = Mutex::new(());
@@ -56,7 +57,8 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::NoExamples`]; [`Error::Example`] for one that cannot be trained on; [`Error::Config`] for settings
-    /// out of range, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter.
+    /// out of range, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter, a pattern
+    /// of [`SftConfig::frozen`] that matches nothing or patterns that match everything.
     pub fn new(
         model: &'a mut CausalLm,
         examples: &'a [Example],
@@ -263,37 +265,6 @@ impl Drop for Trainer<'_> {
     fn drop(&mut self) {
         if self.config.trainable == Trainable::All {
             self.model.rehash();
-        }
-    }
-}
-
-/// The parameters to train.
-fn trained_parameters(
-    model: &mut CausalLm,
-    config: &SftConfig,
-) -> Result<Vec<(String, Tensor)>, Error> {
-    let refuse = |field, reason: &str| Err(Error::Config { field, reason: reason.to_owned() });
-    match config.trainable {
-        Trainable::Lora => {
-            if model.lora_parameters().is_empty() {
-                model.attach_lora(LoraConfig::default(), config.seed.purpose("sft.lora"))?;
-            }
-            model.set_lora(LoraSwitch::On);
-            Ok(model.lora_parameters())
-        }
-        Trainable::All if !model.lora_parameters().is_empty() => {
-            refuse("trainable", "all weights cannot be trained while an adapter is attached")
-        }
-        Trainable::All if config.objective.needs_reference() => refuse(
-            "objective",
-            "KL needs an adapter: its reference is the model with the adapter off",
-        ),
-        Trainable::All => {
-            let parameters = model.parameters();
-            if parameters.iter().any(|(_, tensor)| tensor.kind() != Kind::Float) {
-                return refuse("trainable", "all weights can be trained only in f32");
-            }
-            Ok(parameters)
         }
     }
 }

@@ -34,10 +34,26 @@ pub(super) const CASES: &[Bad] = &[
         attempt: |dir| setting(dir, "use_dora", json!(true)),
     },
     Bad {
-        input: "an adapter with another scaling",
+        input: "an adapter that may be rank-stabilised or not",
         error: "Runtime(AdapterConfig",
-        says: &["adapter_config.json", "`use_rslora` is true"],
-        attempt: |dir| setting(dir, "use_rslora", json!(true)),
+        says: &["adapter_config.json", "`use_rslora` is \"yes\"", "true or false"],
+        attempt: |dir| setting(dir, "use_rslora", json!("yes")),
+    },
+    Bad {
+        input: "an adapter whose targets only Python's expressions can say",
+        error: "Runtime(AdapterConfig",
+        says: &[
+            "adapter_config.json",
+            "`target_modules` is \"(?!lm_head).*\"",
+            "without look-around",
+        ],
+        attempt: |dir| setting(dir, "target_modules", json!("(?!lm_head).*")),
+    },
+    Bad {
+        input: "an adapter of a layer that there is not",
+        error: "Runtime(AdapterConfig",
+        says: &["adapter_config.json", "`targets.layers` is 7"],
+        attempt: |dir| setting(dir, "layers_to_transform", json!([0, 7])),
     },
     Bad {
         input: "an adapter with ranks of its own for some layers",

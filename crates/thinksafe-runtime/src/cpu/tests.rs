@@ -9,7 +9,7 @@ use super::Native;
 use crate::fixture::{
     Positions, SHAPES, Tables, flat, largest_difference, model, reference, stir_adapter,
 };
-use crate::{CausalLm, LoraConfig, LoraSwitch, Precision};
+use crate::{CausalLm, LoraConfig, LoraSwitch, Precision, Targets};
 
 const ALL: [usize; 4] = [0, 1, 2, 3];
 
@@ -49,8 +49,8 @@ fn logits_of_bf16_weights_equal_those_weights_in_f32() {
 #[test]
 fn an_adapter_is_added_without_a_merged_copy() {
     let mut model = model(SHAPES[1], Precision::F32);
-    let targets = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"].map(str::to_owned).into();
-    let config = LoraConfig { rank: 3, alpha: 7.0, dropout: 0.5, targets };
+    let targets = Targets::names(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]);
+    let config = LoraConfig { rank: 3, alpha: 7.0, rslora: true, dropout: 0.5, targets };
     model.attach_lora(config, Seed(5)).unwrap();
     stir_adapter(&model);
     let native = |model: &CausalLm| logits::<f32>(model, 1, &ALL, 1);

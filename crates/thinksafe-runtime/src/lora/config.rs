@@ -3,10 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-
-/// The projections that can carry an adapter.
-pub(crate) const TARGETS: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+use crate::lora::Targets;
 
 /// The settings of a LoRA adapter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,22 +14,24 @@ pub struct LoraConfig {
     pub rank: u32,
     /// The update is scaled by alpha / rank.
     pub alpha: f64,
+    /// Whether it is scaled by alpha / sqrt(rank) instead: rank-stabilised LoRA (Kalajdzievski, 2023).
+    pub rslora: bool,
     /// Probability of dropping an input of A in training, in [0, 1).
     pub dropout: f64,
-    /// Names of the projections adapted, in every layer.
-    pub targets: Vec<String>,
+    /// The projections that carry an adapter.
+    pub targets: Targets,
 }
 
 impl Default for LoraConfig {
     /// The reference training: rank 32, alpha 16, dropout 0.05 on `q_proj` and `v_proj`.
     fn default() -> Self {
-        let targets = vec!["q_proj".to_owned(), "v_proj".to_owned()];
-        Self { rank: 32, alpha: 16.0, dropout: 0.05, targets }
+        let targets = Targets::names(["q_proj", "v_proj"]);
+        Self { rank: 32, alpha: 16.0, rslora: false, dropout: 0.05, targets }
     }
 }
 
 impl LoraConfig {
-    /// Checks every setting.
+    /// Checks every setting. Whether a model has the targets shows when an adapter is attached.
     ///
     /// # Errors
     /// [`Error::AdapterConfig`] with the first setting that is out of range.
@@ -42,33 +41,35 @@ impl LoraConfig {
 
     /// As [`Self::validate`]; errors name the file that the settings come from.
     pub(crate) fn validate_from(&self, origin: &str) -> Result<(), Error> {
-        let wrong = |field: &str, found: String, expected: &str| {
-            Err(Error::AdapterConfig {
-                origin: origin.to_owned(),
-                field: field.to_owned(),
-                found,
-                expected: expected.to_owned(),
-            })
-        };
         if !(1..=1 << 16).contains(&self.rank) {
-            return wrong("rank", self.rank.to_string(), "1 to 65536");
+            return Err(wrong(origin, "rank", self.rank, "1 to 65536"));
         }
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
-            return wrong("alpha", self.alpha.to_string(), "a positive number");
+            return Err(wrong(origin, "alpha", self.alpha, "a positive number"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return wrong("dropout", self.dropout.to_string(), "at least 0, below 1");
+            return Err(wrong(origin, "dropout", self.dropout, "at least 0, below 1"));
         }
-        if self.targets.is_empty() {
-            return wrong("targets", "empty".to_owned(), "at least one projection");
-        }
-        match self.targets.iter().find(|t| !TARGETS.contains(&t.as_str())) {
-            Some(unknown) => wrong("targets", unknown.clone(), &TARGETS.join(", ")),
-            None => Ok(()),
-        }
+        self.targets.validate(origin)
     }
 
     pub(crate) fn scaling(&self) -> f64 {
-        self.alpha / f64::from(self.rank)
+        let rank = f64::from(self.rank);
+        self.alpha / if self.rslora { rank.sqrt() } else { rank }
+    }
+}
+
+/// The error for a setting that comes from `origin`.
+pub(crate) fn wrong(
+    origin: &str,
+    field: &str,
+    found: impl std::fmt::Display,
+    expected: &str,
+) -> Error {
+    Error::AdapterConfig {
+        origin: origin.to_owned(),
+        field: field.to_owned(),
+        found: found.to_string(),
+        expected: expected.to_owned(),
     }
 }

@@ -1,18 +1,19 @@
 //! Low-rank adapters (LoRA; Hu et al., 2021) with PEFT's formulas and files.
 //!
-//! `y = W x + B A dropout(x) * alpha / rank`, A and B in f32 over a base of any precision: the input is widened for the
-//! adapter, the sum is rounded to the base's precision, as PEFT does with its default `autocast_adapter_dtype`.
+//! `y = W x + B A dropout(x) * alpha / rank`, or alpha / sqrt(rank) (rsLoRA), A and B in f32 over a base of any precision: the
+//! input is widened for the adapter, the sum is rounded to the base's precision, as PEFT does with its default
+//! `autocast_adapter_dtype`.
 
 mod config;
 mod loaded;
 mod peft;
+mod targets;
 mod training;
 
 pub use config::LoraConfig;
-#[cfg(test)]
-pub(crate) use config::TARGETS;
 pub(crate) use loaded::LoadedLora;
 pub(crate) use peft::{PeftFolder, peft_name};
+pub use targets::{Modules, Targets};
 
 use tch::{Kind, Tensor};
 use thinksafe_core::seed::Seed;
@@ -84,7 +85,7 @@ impl Adapter {
         (base + delta).to_kind(base.kind())
     }
 
-    /// `B A * alpha / rank`, `[out, in]`, detached.
+    /// `B A`, scaled, `[out, in]`, detached.
     pub(crate) fn product(&self) -> Tensor {
         tch::no_grad(|| self.b.matmul(&self.a) * self.scaling)
     }

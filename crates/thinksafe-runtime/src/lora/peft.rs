@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::Error;
-use crate::lora::LoraConfig;
+use crate::lora::{LoraConfig, Modules, Targets};
+use crate::{Error, Pattern};
 
 /// PEFT's name for a matrix of the adapter of a projection.
 pub(crate) fn peft_name(projection: &str, matrix: &str) -> String {
@@ -34,16 +34,17 @@ impl PeftFolder<'_> {
             "r": config.rank,
             "lora_alpha": config.alpha,
             "lora_dropout": config.dropout,
-            "target_modules": config.targets,
+            "target_modules": config.targets.modules,
+            "exclude_modules": config.targets.exclude,
             "bias": "none",
             "fan_in_fan_out": false,
             "init_lora_weights": true,
             "use_dora": false,
-            "use_rslora": false,
+            "use_rslora": config.rslora,
             "rank_pattern": {},
             "alpha_pattern": {},
             "modules_to_save": null,
-            "layers_to_transform": null,
+            "layers_to_transform": config.targets.layers,
             "layers_pattern": null,
         });
         Ok(thinksafe_core::fs::write_json(self.config_path(), "adapter configuration", &json)?)
@@ -73,31 +74,80 @@ impl PeftFolder<'_> {
                 field("lora_dropout", "a number", &Value::is_number)?.as_f64().unwrap_or(f64::NAN)
             }
         };
-        let names =
-            |v: &Value| v.as_array().is_some_and(|names| names.iter().all(Value::is_string));
-        let targets = field("target_modules", "a list of projection names", &names)?;
-        let names = targets.as_array().into_iter().flatten().filter_map(Value::as_str);
-        let mut targets: Vec<String> = names.map(str::to_owned).collect();
-        targets.sort();
+        let rslora = match json.get("use_rslora") {
+            None | Some(Value::Null) => false,
+            Some(_) => field("use_rslora", "true or false", &Value::is_boolean)? == true,
+        };
         let config = LoraConfig {
             rank: rank.as_u64().and_then(|r| u32::try_from(r).ok()).unwrap_or(0),
             alpha: alpha.as_f64().unwrap_or(f64::NAN),
+            rslora,
             dropout,
-            targets,
+            targets: targets(&json, &origin)?,
         };
         config.validate_from(&origin)?;
         Ok(config)
     }
 }
 
+/// The settings that choose projections.
+fn targets(json: &Map<String, Value>, origin: &str) -> Result<Targets, Error> {
+    let set = |field: &str| json.get(field).filter(|value| !is_unset(value));
+    let modules = |field: &'static str| {
+        let read = |value| modules(value, origin, field);
+        set(field).map(read).transpose()
+    };
+    let absent = || {
+        let found = json.get("target_modules");
+        wrong(origin, "target_modules", found, "a list of names, or a pattern")
+    };
+    let layers = |value: &Value| {
+        let expected = "a layer's index, or a list of them";
+        indices(value).ok_or_else(|| wrong(origin, "layers_to_transform", Some(value), expected))
+    };
+    Ok(Targets {
+        modules: modules("target_modules")?.ok_or_else(absent)?,
+        exclude: modules("exclude_modules")?,
+        layers: set("layers_to_transform").map(layers).transpose()?,
+    })
+}
+
+/// Names in a fixed order (PEFT writes a set), or a pattern.
+fn modules(value: &Value, origin: &str, field: &str) -> Result<Modules, Error> {
+    let refuse = |expected: &str| wrong(origin, field, Some(value), expected);
+    if let Some(text) = value.as_str() {
+        if text.eq_ignore_ascii_case("all-linear") {
+            return Ok(Targets::all_linear().modules);
+        }
+        let pattern = Pattern::new(text);
+        return pattern
+            .map(Modules::Pattern)
+            .map_err(|_| refuse("a regular expression, without look-around"));
+    }
+    let names = value.as_array().into_iter().flatten().map(Value::as_str);
+    let names: Option<Vec<&str>> = names.collect();
+    let mut names =
+        names.filter(|n| !n.is_empty()).ok_or_else(|| refuse("a list of names, or a pattern"))?;
+    names.sort_unstable();
+    Ok(Targets::names(names).modules)
+}
+
+fn indices(value: &Value) -> Option<Vec<usize>> {
+    let one = std::slice::from_ref(value);
+    let list = value.as_array().map_or(one, Vec::as_slice);
+    list.iter().map(|layer| layer.as_u64().map(|layer| layer as usize)).collect()
+}
+
 /// What a setting would have to be, if it is not something that is implemented or harmless.
 fn unsupported(field: &str, value: &Value) -> Option<&'static str> {
     // Read elsewhere, or without effect on a loaded adapter's numbers.
-    const FREE: [&str; 17] = [
+    const FREE: [&str; 20] = [
         "auto_mapping",
         "base_model_name_or_path",
+        "exclude_modules",
         "inference_mode",
         "init_lora_weights",
+        "layers_to_transform",
         "lora_alpha",
         "lora_dropout",
         "megatron_core",
@@ -109,6 +159,7 @@ fn unsupported(field: &str, value: &Value) -> Option<&'static str> {
         "runtime_config",
         "target_modules",
         "task_type",
+        "use_rslora",
         "ensure_weight_tying",
         "loftq_config",
     ];
@@ -132,10 +183,6 @@ fn is_unset(value: &Value) -> bool {
 }
 
 fn wrong(origin: &str, field: &str, found: Option<&Value>, expected: &str) -> Error {
-    Error::AdapterConfig {
-        origin: origin.to_owned(),
-        field: field.to_owned(),
-        found: found.map_or_else(|| "absent".to_owned(), Value::to_string),
-        expected: expected.to_owned(),
-    }
+    let found = found.map_or_else(|| "absent".to_owned(), Value::to_string);
+    super::config::wrong(origin, field, found, expected)
 }

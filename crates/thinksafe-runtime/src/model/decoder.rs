@@ -120,26 +120,24 @@ impl Decoder {
         placed
     }
 
-    /// Every projection inside the layers: its full name, its own name, itself.
-    pub(crate) fn linears(&self) -> impl Iterator<Item = (String, &'static str, &Linear)> {
+    /// Every projection inside the layers, with its full name.
+    pub(crate) fn linears(&self) -> impl Iterator<Item = (String, &Linear)> {
         self.layers.iter().enumerate().flat_map(|(i, layer)| {
             let attention = layer.attention.linears().into_iter().map(|l| ("self_attn", l));
             let mlp = layer.mlp.linears().into_iter().map(|l| ("mlp", l));
             attention.chain(mlp).map(move |(block, (name, linear))| {
-                (format!("model.layers.{i}.{block}.{name}"), name, linear)
+                (format!("model.layers.{i}.{block}.{name}"), linear)
             })
         })
     }
 
     /// As [`Self::linears`], to change them.
-    pub(crate) fn linears_mut(
-        &mut self,
-    ) -> impl Iterator<Item = (String, &'static str, &mut Linear)> {
+    pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = (String, &mut Linear)> {
         self.layers.iter_mut().enumerate().flat_map(|(i, layer)| {
             let attention = layer.attention.linears_mut().into_iter().map(|l| ("self_attn", l));
             let mlp = layer.mlp.linears_mut().into_iter().map(|l| ("mlp", l));
             attention.chain(mlp).map(move |(block, (name, linear))| {
-                (format!("model.layers.{i}.{block}.{name}"), name, linear)
+                (format!("model.layers.{i}.{block}.{name}"), linear)
             })
         })
     }

@@ -1,5 +1,6 @@
 //! The adapter of a model: attach, load, save, switch, merge, detach.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use tch::Tensor;
@@ -18,12 +19,14 @@ impl CausalLm {
     /// of the seed and the projection's name.
     ///
     /// # Errors
-    /// [`Error::AdapterConfig`] for settings out of range, [`Error::Adapter`] if there is an adapter already.
+    /// [`Error::AdapterConfig`] for settings out of range and for targets that the model does not have,
+    /// [`Error::Adapter`] if there is an adapter already.
     pub fn attach_lora(&mut self, config: LoraConfig, seed: Seed) -> Result<(), Error> {
         config.validate()?;
         self.need_no_adapter("attaching an adapter")?;
-        for (name, target, linear) in self.decoder.linears_mut() {
-            if config.targets.iter().any(|t| t == target) {
+        let adapted = self.adapted_by(&config, "LoraConfig")?;
+        for (name, linear) in self.decoder.linears_mut() {
+            if adapted.contains(&name) {
                 let seed = seed.purpose(&name);
                 let adapter = Adapter::fresh(&config, linear.sizes(), seed, linear.device());
                 linear.adapter = Some(adapter);
@@ -42,12 +45,9 @@ impl CausalLm {
     pub fn load_lora(&mut self, dir: &Path) -> Result<(), Error> {
         self.need_no_adapter("loading an adapter")?;
         let LoadedLora { config, adapters } = self.read_lora(dir)?;
-        let targets = self
-            .decoder
-            .linears_mut()
-            .filter(|(_, target, _)| config.targets.iter().any(|t| t == target));
-        for ((_, _, linear), (_, adapter)) in targets.zip(adapters) {
-            linear.adapter = Some(adapter);
+        let mut adapters: HashMap<String, Adapter> = adapters.into_iter().collect();
+        for (name, linear) in self.decoder.linears_mut() {
+            linear.adapter = adapters.remove(&name);
         }
         self.adopt(config);
         Ok(())
@@ -57,11 +57,12 @@ impl CausalLm {
     pub(crate) fn read_lora(&self, dir: &Path) -> Result<LoadedLora, Error> {
         let folder = PeftFolder(dir);
         let config = folder.read_config()?;
+        let adapted = self.adapted_by(&config, &folder.config_path().display().to_string())?;
         let placement = Placement { precision: Precision::F32, ..self.placement };
         let mut file = Checkpoint::open_file(&folder.weights_path(), placement)?;
         let mut adapters = Vec::new();
-        for (name, target, linear) in self.decoder.linears() {
-            if config.targets.iter().any(|t| t == target) {
+        for (name, linear) in self.decoder.linears() {
+            if adapted.contains(&name) {
                 let ([input, output], rank) = (linear.sizes(), i64::from(config.rank));
                 let a = file.place(&peft_name(&name, "lora_A"), &[rank, input])?;
                 let b = file.place(&peft_name(&name, "lora_B"), &[output, rank])?;
@@ -89,7 +90,7 @@ impl CausalLm {
     /// there is no adapter.
     pub fn lora_parameters(&self) -> Vec<(String, Tensor)> {
         let mut parameters = Vec::new();
-        for (name, _, linear) in self.decoder.linears() {
+        for (name, linear) in self.decoder.linears() {
             for (matrix, tensor) in linear.adapter.iter().flat_map(Adapter::matrices) {
                 parameters.push((peft_name(&name, matrix), tensor.shallow_clone()));
             }
@@ -119,7 +120,7 @@ impl CausalLm {
     /// [`Error::Adapter`] if there is none.
     pub fn merge_lora(&mut self) -> Result<(), Error> {
         self.lora.take().ok_or_else(|| no_adapter("merging an adapter"))?;
-        for (_, _, linear) in self.decoder.linears_mut() {
+        for (_, linear) in self.decoder.linears_mut() {
             linear.merge();
         }
         self.rehash();
@@ -129,7 +130,7 @@ impl CausalLm {
     /// Drops the adapter, if there is one.
     pub fn detach_lora(&mut self) {
         self.lora = None;
-        for (_, _, linear) in self.decoder.linears_mut() {
+        for (_, linear) in self.decoder.linears_mut() {
             linear.adapter = None;
         }
     }
@@ -140,6 +141,12 @@ impl CausalLm {
         }
         let (needed, found) = ("none: merge or detach it first", "a LoRA adapter");
         Err(Error::Adapter { operation, needed, found })
+    }
+
+    /// The full names of the projections that an adapter's settings choose.
+    fn adapted_by(&self, config: &LoraConfig, origin: &str) -> Result<HashSet<String>, Error> {
+        let names = self.decoder.linears().map(|(name, _)| name).collect();
+        config.targets.select(names, origin)
     }
 
     fn lora_weights(&self) -> impl Iterator<Item = (String, Weight)> {
@@ -166,7 +173,8 @@ fn hash(config: &LoraConfig, matrices: Vec<(String, Tensor)>) -> ContentHash {
     };
     let matrices: Vec<_> = matrices.into_iter().map(hashed).collect();
     // Dropout has no part in what a finished adapter computes.
-    ContentHash::of("thinksafe.adapter", &(config.rank, config.alpha, matrices))
+    let kind = if config.rslora { "thinksafe.adapter.rslora" } else { "thinksafe.adapter" };
+    ContentHash::of(kind, &(config.rank, config.alpha, matrices))
 }
 
 fn no_adapter(operation: &'static str) -> Error {

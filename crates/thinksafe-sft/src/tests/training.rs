@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{LoraConfig, LoraSwitch, Precision, Recompute};
+use thinksafe_runtime::{CausalLm, LoraConfig, LoraSwitch, Pattern, Precision, Recompute, Targets};
 
 use super::{base, config, examples, lora_values, random, with_lora};
 use crate::{
@@ -35,10 +35,8 @@ fn the_defaults_are_those_of_the_paper() {
 fn one_batch_is_learnt_by_heart_in_f32_and_bf16() {
     for (precision, bound) in [(Precision::F32, 0.05), (Precision::Bf16, 0.1)] {
         let mut model = random(precision, 1.0);
-        let every_projection =
-            ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-        let targets = every_projection.map(str::to_owned).to_vec();
-        let lora = LoraConfig { rank: 8, alpha: 16.0, dropout: 0.0, targets };
+        let targets = Targets::all_linear();
+        let lora = LoraConfig { rank: 8, alpha: 16.0, rslora: false, dropout: 0.0, targets };
         model.attach_lora(lora, Seed(5)).unwrap();
         let examples = examples(2);
         let mut trainer = Trainer::new(&mut model, &examples, constant(1e-2, 200)).unwrap();
@@ -226,4 +224,51 @@ fn training_leaves_the_reference_as_it_was() {
     let reference = evaluate(&mut model, &examples, &objective, 4).unwrap().loss;
     assert!((reference - before).abs() < 1e-9, "{reference} {before}");
     assert!((trained - before).abs() > 1e-3);
+}
+
+#[test]
+fn frozen_parameters_stay_as_they_are_and_the_others_train() {
+    let examples = examples(4);
+    let frozen = |text: &str| vec![Pattern::new(text).unwrap()];
+    let weights = SftConfig {
+        trainable: Trainable::All,
+        frozen: frozen(r"model\.embed_tokens\..*|model\.layers\.0\..*"),
+        ..constant(1e-2, 3)
+    };
+    let adapter = SftConfig { frozen: frozen(r".*\.layers\.0\..*"), ..constant(1e-2, 3) };
+    for (mut model, settings) in
+        [(base(Precision::F32), weights), (with_lora(Precision::F32, 0.0), adapter)]
+    {
+        let lora = settings.trainable == Trainable::Lora;
+        let values = |model: &CausalLm| {
+            let named = if lora { model.lora_parameters() } else { model.parameters() };
+            named.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect::<Vec<_>>()
+        };
+        let before = values(&model);
+        let mut trainer = Trainer::new(&mut model, &examples, settings).unwrap();
+        let trained: Vec<String> = trainer.parameters().into_iter().map(|(n, _)| n).collect();
+        while !trainer.is_finished() {
+            trainer.step().unwrap();
+        }
+        drop(trainer);
+        let stays = |name: &str| name.contains("layers.0.") || name.contains("embed_tokens");
+        for ((name, then), (_, now)) in before.iter().zip(values(&model)) {
+            assert_eq!(now.equal(then), stays(name), "{name}");
+            assert_eq!(trained.contains(name), !stays(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn patterns_that_freeze_nothing_or_everything_are_refused_by_name() {
+    let examples = examples(2);
+    for (pattern, reason) in
+        [("layers.0", "`layers.0` matches no parameter"), (".*", "nothing is left")]
+    {
+        let mut model = with_lora(Precision::F32, 0.0);
+        let frozen = vec![Pattern::new(pattern).unwrap()];
+        let settings = SftConfig { frozen, ..constant(1e-2, 1) };
+        let error = Trainer::new(&mut model, &examples, settings).unwrap_err().to_string();
+        assert!(error.contains("`frozen`") && error.contains(reason), "{error}");
+    }
 }

@@ -4,13 +4,13 @@ use thinksafe_core::generate::AdapterChoice;
 use thinksafe_core::seed::Seed;
 
 use super::*;
-use crate::CausalLm;
+use crate::{CausalLm, Targets};
 
 /// A model with an adapter of its own that does something.
 fn adapted(rank: u32, targets: &[&str]) -> CausalLm {
     let mut model = model(SHAPES[0], Precision::F32);
-    let targets = targets.iter().map(|t| (*t).to_owned()).collect();
-    let config = LoraConfig { rank, alpha: 5.0, dropout: 0.0, targets };
+    let targets = Targets::names(targets.iter().copied());
+    let config = LoraConfig { rank, alpha: 5.0, dropout: 0.0, targets, ..LoraConfig::default() };
     model.attach_lora(config, Seed(u64::from(rank))).unwrap();
     crate::fixture::stir_adapter(&model);
     model

@@ -9,12 +9,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::fixture::{SHAPES, model, prompts, stir_adapter};
-use crate::lora::TARGETS;
-use crate::{Device, Mode, PaddedBatch};
+use crate::{Device, Mode, PaddedBatch, Targets};
 
 fn config() -> LoraConfig {
-    let targets = TARGETS.map(str::to_owned).to_vec();
-    LoraConfig { rank: 4, alpha: 6.0, dropout: 0.5, targets }
+    LoraConfig { rank: 4, alpha: 6.0, rslora: false, dropout: 0.5, targets: Targets::all_linear() }
 }
 
 /// A model with an adapter that changes its results.
@@ -59,7 +57,7 @@ fn a_fresh_adapter_changes_nothing_and_follows_its_seed() {
 #[test]
 fn the_delta_is_scaled_b_a_x() {
     let model = adapted(Precision::F32);
-    let (_, _, linear) = model.decoder.linears().next().unwrap();
+    let (_, linear) = model.decoder.linears().next().unwrap();
     let adapter = linear.adapter.as_ref().unwrap();
     let [(_, a), (_, b)] = adapter.matrices();
     let x = Tensor::arange(36, tch::kind::FLOAT_CPU).sin().view([1, 1, 36]);
@@ -145,8 +143,8 @@ fn an_adapter_reads_back_to_the_bit_and_keeps_its_f32_over_bf16() {
     assert!(
         read.lora_parameters().iter().all(|(_, t)| t.kind() == Kind::Float && t.requires_grad())
     );
-    let mut sorted = config();
-    sorted.targets.sort();
+    let sorted = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"];
+    let sorted = LoraConfig { targets: Targets::names(sorted), ..config() };
     assert_eq!(read.lora_config(), Some(&sorted));
 }
 
@@ -169,8 +167,11 @@ fn settings_out_of_range_are_refused_by_name() {
         ("alpha", LoraConfig { alpha: 0.0, ..config() }),
         ("alpha", LoraConfig { alpha: f64::NAN, ..config() }),
         ("dropout", LoraConfig { dropout: 1.0, ..config() }),
-        ("targets", LoraConfig { targets: vec![], ..config() }),
-        ("targets", LoraConfig { targets: vec!["lm_head".to_owned()], ..config() }),
+        ("targets", LoraConfig { targets: Targets::names([""; 0]), ..config() }),
+        ("targets", LoraConfig { targets: Targets::names(["q_proj", "lm_head"]), ..config() }),
+        ("targets.layers", LoraConfig { targets: within(all(), &[]), ..config() }),
+        ("targets.layers", LoraConfig { targets: within(all(), &[0, 9]), ..config() }),
+        ("targets.layers", LoraConfig { targets: within(pattern(".*_proj"), &[0]), ..config() }),
     ];
     for (field, config) in cases {
         let mut model = model(SHAPES[0], Precision::F32);
@@ -178,6 +179,59 @@ fn settings_out_of_range_are_refused_by_name() {
         assert!(matches!(&error, Error::AdapterConfig { field: f, .. } if f == field), "{error}");
         assert!(model.lora_config().is_none());
     }
+}
+
+fn all() -> Targets {
+    Targets::all_linear()
+}
+
+fn pattern(text: &str) -> Targets {
+    Targets::pattern(text).unwrap()
+}
+
+fn within(targets: Targets, layers: &[usize]) -> Targets {
+    Targets { layers: Some(layers.to_vec()), ..targets }
+}
+
+#[test]
+fn a_choice_of_projections_reads_back() {
+    let exclude = |text| Some(pattern(text).modules);
+    let choices = [
+        (pattern(r"model\.layers\.0\.mlp\.(up|gate)_proj"), 2),
+        (within(all(), &[1]), 7),
+        (Targets { exclude: exclude(".*mlp.*"), ..within(all(), &[0, 1]) }, 8),
+        (Targets { exclude: Some(Targets::names(["1.self_attn.q_proj"]).modules), ..all() }, 20),
+    ];
+    for (targets, count) in choices {
+        let mut written = model(SHAPES[2], Precision::F32);
+        written.attach_lora(LoraConfig { targets, ..config() }, Seed(1)).unwrap();
+        stir_adapter(&written);
+        assert_eq!(written.lora_parameters().len(), 2 * count);
+        let dir = tempfile::tempdir().unwrap();
+        written.save_lora(dir.path()).unwrap();
+        let mut read = model(SHAPES[2], Precision::F32);
+        read.load_lora(dir.path()).unwrap();
+        assert_eq!(read.adapter_hash(), written.adapter_hash());
+        assert_eq!(hidden(&read, Mode::Evaluate), hidden(&written, Mode::Evaluate));
+    }
+}
+
+#[test]
+fn a_rank_stabilised_adapter_is_scaled_by_the_root_and_another() {
+    let with = |rslora, alpha| {
+        let mut model = model(SHAPES[2], Precision::F32);
+        model.attach_lora(LoraConfig { rslora, alpha, ..config() }, Seed(1)).unwrap();
+        stir_adapter(&model);
+        let dir = tempfile::tempdir().unwrap();
+        model.save_lora(dir.path()).unwrap();
+        model.detach_lora();
+        model.load_lora(dir.path()).unwrap();
+        (hidden(&model, Mode::Evaluate), model.adapter_hash().unwrap())
+    };
+    // Rank 4: alpha / 2 in place of alpha / 4.
+    let (stabilised, plain, doubled) = (with(true, 6.0), with(false, 6.0), with(false, 12.0));
+    assert_eq!(stabilised.0, doubled.0);
+    assert!(stabilised.1 != plain.1 && stabilised.1 != doubled.1);
 }
 
 /// What comes of loading an adapter whose configuration has been changed.
@@ -204,14 +258,17 @@ fn settings_of_peft_that_are_not_implemented_are_refused_by_name() {
         ("peft_type", json!("IA3")),
         ("bias", json!("all")),
         ("use_dora", json!(true)),
-        ("use_rslora", json!(true)),
+        ("use_rslora", json!("yes")),
         ("fan_in_fan_out", json!(true)),
         ("rank_pattern", json!({"q_proj": 8})),
         ("alpha_pattern", json!({"q_proj": 8})),
         ("modules_to_save", json!(["lm_head"])),
-        ("layers_to_transform", json!([0])),
+        ("layers_to_transform", json!("0")),
+        ("layers_pattern", json!("h")),
         ("something_of_the_future", json!({"on": true})),
-        ("target_modules", json!(".*_proj")),
+        ("target_modules", json!({"q_proj": 1})),
+        ("target_modules", json!("*_proj")),
+        ("exclude_modules", json!([1])),
         ("r", json!(-1)),
         ("lora_alpha", Value::Null),
     ];

@@ -6,14 +6,14 @@ use thinksafe_core::seed::Seed;
 use crate::fixture::{SHAPES, generator, model, prompts, stir_adapter};
 use crate::{
     CausalLm, Device, Gradients, LoraConfig, LoraSwitch, Mode, PackedBatch, PaddedBatch,
-    PassOptions, Precision, Recompute, VocabularyLoss,
+    PassOptions, Precision, Recompute, Targets, VocabularyLoss,
 };
 
 const KEEP: PassOptions = PassOptions { recompute: Recompute::Nothing, dropout: None };
 
 fn all_linear(model: &mut CausalLm, dropout: f64) {
-    let targets = crate::lora::TARGETS.map(str::to_owned).to_vec();
-    let config = LoraConfig { rank: 4, alpha: 6.0, dropout, targets };
+    let targets = Targets::all_linear();
+    let config = LoraConfig { rank: 4, alpha: 6.0, rslora: true, dropout, targets };
     model.attach_lora(config, Seed(5)).unwrap();
     stir_adapter(model);
 }
