@@ -4,7 +4,11 @@
 //! cargo run -p thinksafe-examples --example 04_fine_tune
 //! ```
 //!
-//! Expected: a progress bar with loss, learning rate and gradient norm, then the adapter's folder.
+//! Ctrl-C stops it after the step it is in, with a checkpoint; started again, it goes on. While it runs,
+//! `tensorboard --logdir runs/steps/tensorboard` shows its curves.
+//!
+//! Expected: a progress bar with loss, learning rate and gradient norm, then the adapter's folder, and a page with the
+//! curves, `training.html`.
 
 #![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
@@ -13,9 +17,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use thinksafe_core::run::RunDir;
-use thinksafe_examples::{Bar, Inputs, training_texts};
+use thinksafe_core::seed::Seed;
+use thinksafe_examples::{Bar, FineTuning, Inputs, training_texts};
 use thinksafe_filter::Dataset;
-use thinksafe_sft::{AdamWConfig, Checkpointing, Encoding, SftConfig, Trainer, encode, fit};
+use thinksafe_sft::{Encoding, Ending, Trainer, best_checkpoint, encode, hold_out};
 
 /// Fine-tunes an adapter.
 #[derive(Debug, Parser)]
@@ -28,6 +33,15 @@ struct Options {
     /// Also write the merged model here, as a Hugging Face folder.
     #[arg(long, value_name = "DIR")]
     merged: Option<PathBuf>,
+    /// The share of prompts that is evaluated on the way and not trained on; 0: none.
+    #[arg(long, default_value_t = 0.05)]
+    held_out: f64,
+    /// End after so many evaluations of the held-out prompts in a row without improvement.
+    #[arg(long)]
+    patience: Option<u32>,
+    /// Save the adapter that was best on the held-out prompts, not the last one.
+    #[arg(long)]
+    best: bool,
 }
 
 fn main() -> Result<()> {
@@ -46,17 +60,25 @@ fn main() -> Result<()> {
         encoded.skipped.len()
     );
 
-    let optimizer = AdamWConfig { lr: inputs.learning_rate, ..AdamWConfig::default() };
-    let config = SftConfig { optimizer, ..SftConfig::default() };
-    let mut trainer = Trainer::new(model.model_mut(), &encoded.examples, config)?;
+    let config = inputs.sft_config(Seed(42));
+    let (training, held_out) = hold_out(encoded.examples, options.held_out, config.seed);
+    let mut trainer = Trainer::new(model.model_mut(), &training, config)?;
     let mut bar = Bar::default();
     bar.begin("fine-tune");
-    let show = &mut |progress| bar.show(&progress);
-    let outcome = fit(&mut trainer, run.checkpoints(), Checkpointing::default(), show)?;
+    let mut fine_tuning = FineTuning::new(&run, &training, &held_out);
+    fine_tuning.patience = options.patience;
+    let outcome = fine_tuning.fit(&mut trainer, &mut bar)?;
+    if outcome.ending == Ending::Stopped {
+        return Ok(());
+    }
 
+    let best = if options.best { best_checkpoint(run.checkpoints())? } else { None };
+    if let Some(best) = best {
+        trainer.resume(best)?;
+    }
     drop(trainer);
     model.model().save_lora(&run.adapter())?;
-    println!("{} steps; adapter in {}", outcome.steps, run.adapter().display());
+    println!("adapter in {}", run.adapter().display());
     if let Some(dir) = options.merged {
         model.model_mut().merge_lora()?;
         model.model().save(&dir)?;

@@ -8,7 +8,7 @@
 //!     --prompts safechain.jsonl --evaluation held-out/ --device cuda:0 --precision bf16 --out runs/qwen3-0.6b
 //! ```
 //!
-//! Killed and started again, it goes on where it was. The run directory holds everything it did.
+//! Killed or stopped, and started again, it goes on where it was. The run directory holds everything it did.
 
 #![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
@@ -23,13 +23,13 @@ use thinksafe_core::log::RecordLog;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
 use thinksafe_eval::report::Report;
-use thinksafe_examples::{Bar, EvaluationSet, Inputs, Loaded};
+use thinksafe_examples::{Bar, EvaluationSet, FineTuning, Inputs, Loaded};
 use thinksafe_examples::{drops, loss_curve, training_texts};
 use thinksafe_filter::{
     Dataset, Policy, Verdicts, View, dataset_card, judge_traces, select_from_logs,
 };
 use thinksafe_runtime::LocalGenerator;
-use thinksafe_sft::{AdamWConfig, Checkpointing, Encoding, SftConfig, Trainer, encode, fit};
+use thinksafe_sft::{Encoding, Ending, Trainer, encode, hold_out};
 use thinksafe_steering::Preset;
 use thinksafe_trace::{TraceSettings, generate_traces};
 
@@ -44,6 +44,9 @@ struct Options {
     /// The run's seed.
     #[arg(long, default_value_t = 42)]
     seed: u64,
+    /// The share of prompts that is evaluated while fine-tuning and not trained on; the paper trains on all.
+    #[arg(long, default_value_t = 0.0)]
+    held_out: f64,
     /// A tenth of the prompts and of the held-out items: to see that everything works.
     #[arg(long)]
     quick: bool,
@@ -62,8 +65,7 @@ fn main() -> Result<()> {
     let steered = sets.iter().filter(|set| set.is_harmful()).map(|set| set.steered(&steering));
 
     let (mut model, guard) = (inputs.load_model()?, inputs.load_guard()?);
-    let report = Report::new("ThinkSafe");
-    let bar = Bar::default();
+    let (report, bar) = (Report::new("ThinkSafe"), Bar::default());
     model.set_watch(Some(bar.watch()));
     let mut pipeline = Pipeline { run, seed, inputs, model, guard, report, bar };
     let identities = (pipeline.model.identity(), pipeline.guard.identity());
@@ -72,7 +74,9 @@ fn main() -> Result<()> {
     pipeline.evaluate("steered", &steered.collect::<Vec<_>>())?;
     pipeline.generate()?;
     let dataset = pipeline.filter()?;
-    pipeline.fine_tune(&dataset)?;
+    if pipeline.fine_tune(&dataset, options.held_out)? == Ending::Stopped {
+        return Ok(());
+    }
     pipeline.evaluate("after", &sets)?;
     pipeline.finish()
 }
@@ -113,8 +117,7 @@ impl Pipeline {
         self.bar.begin("judge traces");
         let (run, view) = (&self.run, View::Turn);
         let mut log = RecordLog::open(run.verdicts())?;
-        let show = &mut |progress| self.bar.show(&progress);
-        judge_traces(&mut *self.guard, &run.traces(), view, &mut log, show)?;
+        judge_traces(&mut *self.guard, &run.traces(), view, &mut log, &mut |p| self.bar.show(&p))?;
         let verdicts = Verdicts::read(&run.verdicts(), self.guard.identity(), view)?;
         let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
         fs::write_atomic(run.dataset_card(), dataset_card(&selection, &self.inputs.card()))?;
@@ -124,20 +127,18 @@ impl Pipeline {
         Ok(dataset)
     }
 
-    fn fine_tune(&mut self, dataset: &Dataset) -> Result<()> {
+    fn fine_tune(&mut self, dataset: &Dataset, share: f64) -> Result<Ending> {
         self.bar.begin("fine-tune");
-        let texts = training_texts(dataset);
-        let encoded = encode(&texts, self.model.chat(), &Encoding::default())?;
-        let optimizer = AdamWConfig { lr: self.inputs.learning_rate, ..AdamWConfig::default() };
-        let config = SftConfig { optimizer, seed: self.seed, ..SftConfig::default() };
-        let mut trainer = Trainer::new(self.model.model_mut(), &encoded.examples, config)?;
-        let checkpoints = self.run.checkpoints();
-        let show = &mut |progress| self.bar.show(&progress);
-        fit(&mut trainer, &checkpoints, Checkpointing::default(), show)?;
+        let encoded = encode(&training_texts(dataset), self.model.chat(), &Encoding::default())?;
+        let config = self.inputs.sft_config(self.seed);
+        let (training, held_out) = hold_out(encoded.examples, share, self.seed);
+        let mut trainer = Trainer::new(self.model.model_mut(), &training, config)?;
+        let fine_tuning = FineTuning::new(&self.run, &training, &held_out);
+        let outcome = fine_tuning.fit(&mut trainer, &mut self.bar)?;
         drop(trainer);
         self.model.model().save_lora(&self.run.adapter())?;
-        self.report.loss = loss_curve(&checkpoints)?;
-        Ok(())
+        self.report.loss = loss_curve(&self.run.checkpoints())?;
+        Ok(outcome.ending)
     }
 
     fn finish(mut self) -> Result<()> {

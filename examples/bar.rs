@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use thinksafe_core::progress::Progress;
 use thinksafe_eval::report::Timing;
 use thinksafe_runtime::{EngineProgress, Watch};
+use thinksafe_sft::TrainProgress;
 
 /// Shows the progress of one phase after the other, and remembers how long each took.
 ///
@@ -61,17 +62,36 @@ impl Bar {
 
     /// Shows a step.
     pub fn show(&mut self, progress: &Progress) {
-        let Some(Phase { name, bar, started, said }) = &mut self.current else { return };
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        let rate = progress.tokens as f64 / started.elapsed().as_secs_f64().max(1e-3);
-        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Phase { bar, started, .. }) = &self.current else { return };
+        let (rate, left) =
+            (progress.tokens as f64 / started.elapsed().as_secs_f64().max(1e-3), bar.eta());
+        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let note = format!("{}  {engine}", progress.note.as_deref().unwrap_or_default());
-        bar.set_message(format!("{rate:.0} tokens/s  {note}"));
+        self.update((progress.done, progress.total), rate, left, &note);
+    }
+
+    /// Shows a step of training.
+    pub fn train(&mut self, progress: &TrainProgress) {
+        let TrainProgress { loss, lr, grad_norm, .. } = progress;
+        let held_out =
+            progress.held_out_loss.map_or(String::new(), |loss| format!(", held out {loss:.4}"));
+        let gib = |bytes: u64| format!(", peak {:.2} GiB", bytes as f64 / f64::from(1 << 30));
+        let peak = progress.peak_memory.map_or(String::new(), gib);
+        let note =
+            format!("loss {loss:.4}{held_out}, lr {lr:.2e}, gradient norm {grad_norm:.3}{peak}");
+        let left = progress.left.unwrap_or_default();
+        self.update((progress.step, progress.total_steps), progress.token_rate, left, &note);
+    }
+
+    fn update(&mut self, (done, total): (u64, u64), rate: f64, left: Duration, note: &str) {
+        let Some(Phase { name, bar, said, .. }) = &mut self.current else { return };
+        bar.set_length(total);
+        bar.set_position(done);
+        let left = FormattedDuration(Duration::from_secs(left.as_secs()));
+        bar.set_message(format!("{left} left  {rate:.0} tokens/s  {note}"));
         if bar.is_hidden() && said.elapsed() >= EVERY {
             *said = Instant::now();
-            let (done, total) = (progress.done, progress.total);
-            say(&format!("{name}: {done} of {total}, {rate:.0} tokens/s {note}"));
+            say(&format!("{name}: {done} of {total}, {left} left, {rate:.0} tokens/s  {note}"));
         }
     }
 
@@ -97,11 +117,11 @@ fn state(progress: &EngineProgress) -> String {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:28} {bar:30} {pos}/{len} {elapsed}<{eta}  {msg}")
+    ProgressStyle::with_template("{prefix:28} {bar:30} {pos}/{len} {elapsed}  {msg}")
         .expect("the template is valid")
 }
 
 #[expect(clippy::print_stderr, reason = "programs speak to people")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }

@@ -15,6 +15,7 @@ use thinksafe_core::seed::Seed;
 use thinksafe_eval::benchmark::Settings;
 use thinksafe_filter::{CardInfo, Guard, LlamaGuard3, Source, WildGuard};
 use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
+use thinksafe_sft::{AdamWConfig, SftConfig};
 use thinksafe_trace::{Columns, PromptSet};
 
 use crate::sets::{EvaluationSet, read_evaluation};
@@ -187,6 +188,12 @@ impl Loaded {
             Some(dir) => read_evaluation(dir, &settings, limit),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// How the model is fine-tuned: as in the paper, at this learning rate.
+    pub fn sft_config(&self, seed: Seed) -> SftConfig {
+        let optimizer = AdamWConfig { lr: self.learning_rate, ..AdamWConfig::default() };
+        SftConfig { optimizer, seed, ..SftConfig::default() }
     }
 
     /// What the dataset's card says of its sources.

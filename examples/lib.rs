@@ -1,14 +1,18 @@
-//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, and the
-//! small steps from one crate's words to another's.
+//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, fine-tuning
+//! as people watch it, and the small steps from one crate's words to another's.
 
 mod bar;
 mod inputs;
 mod sets;
+mod stop;
+mod training;
 mod words;
 
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use sets::EvaluationSet;
+pub use stop::Stop;
+pub use training::FineTuning;
 pub use words::{drops, loss_curve, training_texts};
 
 /// The program of the README compiles.

@@ -26,8 +26,8 @@ use thinksafe_runtime::{
     CausalLm, Device, EngineOptions, LocalGenerator, ModelConfig, Placement, Precision,
 };
 use thinksafe_sft::{
-    AdamWConfig, BatchSize, Checkpointing, Decay, Duration, Encoding, Example, Order, Schedule,
-    SftConfig, Supervise, Trainable, Trainer, TrainingText, Warmup, encode, fit,
+    AdamWConfig, BatchSize, Checkpointing, Decay, Duration, Encoding, Event, Example, Order,
+    Schedule, SftConfig, Supervise, Trainable, Trainer, TrainingText, Warmup, encode, fit,
 };
 use thinksafe_steering::SteeringPlan;
 
@@ -119,15 +119,13 @@ impl Recipe {
         let mut model = CausalLm::random(config, placement, self.seed.purpose("weights"))?;
         let mut trainer = Trainer::new(&mut model, examples, self.config())?;
         let checkpointing = Checkpointing { every_steps: 100, keep: 1 };
-        fit(&mut trainer, self.dir.with_extension("run"), checkpointing, &mut |progress| {
-            if progress.done % 25 == 0 {
-                println!(
-                    "{}/{} {}",
-                    progress.done,
-                    progress.total,
-                    progress.note.unwrap_or_default()
-                );
+        fit(&mut trainer, self.dir.with_extension("run"), checkpointing, &mut |event| {
+            if let Event::Stepped(record) = event
+                && record.step.is_multiple_of(25)
+            {
+                println!("{}: loss {:.4}, lr {:.2e}", record.step, record.loss, record.lr);
             }
+            Ok(())
         })?;
         drop(trainer);
         model.rehash();

@@ -1,4 +1,4 @@
-//! A process killed with SIGKILL at any moment and started again ends with what an undisturbed one leaves.
+//! A process killed with SIGKILL at any moment, or stopped by a signal, and started again ends with what an undisturbed one leaves.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -25,9 +25,37 @@ fn training_killed_at_any_moment_ends_with_the_same_log_and_adapter() {
     let (undisturbed, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     finish("train", undisturbed.path());
     kill_at_moments("train", killed.path(), "train.jsonl");
-    for file in ["train.jsonl", "adapter/adapter_model.safetensors"] {
+    same_files(undisturbed.path(), killed.path());
+}
+
+/// A signal that the program listens for, where SIGKILL asks nobody.
+#[test]
+#[cfg(unix)]
+fn training_stopped_by_a_signal_saves_its_step_and_goes_on_as_if_it_had_not_been() {
+    let (undisturbed, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    finish("train", undisturbed.path());
+    let log = stopped.path().join("train.jsonl");
+    for steps in [1, 6, 11] {
+        let mut process = start("train", stopped.path());
+        wait_for_lines(&mut process, &log, 1 + steps);
+        let signal = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+        assert!(signal.unwrap().success());
+        let output = process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let done = std::fs::read_to_string(&log).unwrap().lines().count() - 1;
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said, format!("stopped after step {done}\n"));
+        assert!(stopped.path().join(format!("step-{done:08}")).is_dir());
+    }
+    finish("train", stopped.path());
+    same_files(undisturbed.path(), stopped.path());
+}
+
+/// What training leaves is the same to the byte.
+fn same_files(undisturbed: &Path, other: &Path) {
+    for file in ["train.jsonl", "evaluations.jsonl", "adapter/adapter_model.safetensors"] {
         let [expected, found] =
-            [&undisturbed, &killed].map(|folder| std::fs::read(folder.path().join(file)).unwrap());
+            [undisturbed, other].map(|folder| std::fs::read(folder.join(file)).unwrap());
         assert!(found == expected, "{file} differs");
     }
 }
@@ -61,6 +89,7 @@ fn start(work: &str, folder: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_resume_victim"))
         .args([work.as_ref(), folder.as_os_str()])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }

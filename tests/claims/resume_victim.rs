@@ -1,7 +1,11 @@
 //! The process that the resume test kills: it does a fixed piece of work into a folder and goes on from what it finds
-//! there. `resume_victim generate|train FOLDER`.
+//! there. `resume_victim generate|train FOLDER`. SIGTERM stops training, which says so.
+
+#![expect(clippy::print_stdout, reason = "the test reads what it says")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use thinksafe_chat::Chat;
 use thinksafe_core::log::RecordLog;
@@ -11,7 +15,9 @@ use thinksafe_core::seed::Seed;
 use thinksafe_runtime::{
     CausalLm, EngineOptions, LocalGenerator, LoraConfig, ModelConfig, Placement, Targets,
 };
-use thinksafe_sft::{Checkpointing, Duration, Example, SftConfig, Trainer, fit};
+use thinksafe_sft::{
+    Checkpointing, Duration, Ending, Example, FitOptions, HeldOut, SftConfig, Trainer, fit,
+};
 use thinksafe_tests::golden;
 use thinksafe_trace::{PromptSet, TraceSettings, generate_traces};
 
@@ -19,7 +25,7 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Samples that `generate` makes.
 const PROMPTS: usize = 40;
-/// Optimizer steps that `train` makes, a checkpoint after every third.
+/// Optimizer steps that `train` makes, a checkpoint after every third, an evaluation after every second.
 const STEPS: u64 = 20;
 
 fn main() -> Result<(), Failure> {
@@ -61,9 +67,20 @@ fn train(folder: &Path) -> Result<(), Failure> {
     let examples: Vec<Example> = (0..12).map(example).collect();
     let settings = SftConfig { duration: Duration::Steps(STEPS), ..SftConfig::default() };
     let mut trainer = Trainer::new(&mut model, &examples, settings)?;
-    let checkpointing = Checkpointing { every_steps: 3, keep: 2 };
-    fit(&mut trainer, folder, checkpointing, &mut |_| {})?;
+    let held_out: Vec<Example> = (12..14).map(example).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&stop))?;
+    let options = FitOptions {
+        checkpointing: Checkpointing { every_steps: 3, keep: 2 },
+        held_out: Some(HeldOut { every_steps: 2, ..HeldOut::new(&held_out) }),
+        stop: Some(&stop),
+    };
+    let outcome = fit(&mut trainer, folder, options, &mut |_| Ok(()))?;
     drop(trainer);
+    if outcome.ending == Ending::Stopped {
+        println!("stopped after step {}", outcome.steps);
+        return Ok(());
+    }
     Ok(model.save_lora(&folder.join("adapter"))?)
 }
 

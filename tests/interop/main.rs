@@ -1,5 +1,7 @@
 //! Our side of the interoperability check: what `run.py` asks this program to compute, file to file.
 
+mod watch;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -26,6 +28,8 @@ enum Command {
     Logits(Logits),
     /// Trains an adapter; writes adapter/, merged/ and history.json.
     Train(Train),
+    /// Trains in three processes' worth of calls, two of them broken off; writes logs and event files for TensorBoard.
+    Watch(Watch),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +75,14 @@ struct Train {
     out: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct Watch {
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    out: PathBuf,
+}
+
 fn main() -> Result<(), Failure> {
     // With one thread a sum is always taken in the same order.
     tch::set_num_threads(1);
@@ -78,6 +90,7 @@ fn main() -> Result<(), Failure> {
         Command::Attach(arguments) => attach(arguments),
         Command::Logits(arguments) => logits(&arguments),
         Command::Train(arguments) => train(&arguments),
+        Command::Watch(arguments) => watch::watch(&arguments.model, &arguments.out),
     }
 }
 

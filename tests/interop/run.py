@@ -1,7 +1,7 @@
 """Our files and numbers against the Python libraries, in both directions.
 
 Usage: python tests/interop/run.py --bin PATH     (PATH: the built `interop` program)
-Needs torch, transformers, peft, trl and safetensors in the versions of parity/gen/common.py.
+Needs torch, transformers, peft, trl, safetensors and tensorboard in the versions of parity/gen/common.py.
 
 Prints one line for each claim, PASS or FAIL with the largest deviation, and exits non-zero if one fails.
 """
@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import sft
 from common import GOLDEN, load, prompts, write_json
@@ -131,6 +132,49 @@ def claims(bench):
     yield f"{len(trl)} optimizer steps of trl give our losses (relative)", max(relative)
 
 
+def lines(path):
+    """The records of a log: all lines but the header."""
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]]
+
+
+def logged(folder):
+    """{tag: [(step, value)]} of a run's logs; a rate is no function of the log, so its value is None."""
+    scalars = {}
+    names = {"loss": "loss", "lr": "learning_rate", "grad_norm": "grad_norm", "epoch": "epoch"}
+    for log, of in (("train", "train"), ("evaluations", "eval")):
+        for record in lines(folder / f"{log}.jsonl"):
+            values = {names[key]: record[key] for key in names if key in record}
+            values |= {term["loss"]: term["value"] for term in record["terms"]}
+            if of == "train":
+                values["tokens_per_second"] = None
+            for name, value in values.items():
+                scalars.setdefault(f"{of}/{name}", []).append((record["step"], value))
+    return scalars
+
+
+def watched(program, scratch):
+    """(claim, largest deviation): what TensorBoard shows of a run that was broken off twice."""
+    out = scratch / "watched"
+    subprocess.run([program, "watch", "--model", GOLDEN / "models" / next(iter(MODELS)), "--out", out], check=True)
+    board = EventAccumulator(str(out / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+    files = sorted((out / "tensorboard").iterdir())
+    assert len(files) == 3, files
+    expected = logged(out)
+    assert set(board.Tags()["scalars"]) == set(expected), board.Tags()["scalars"]
+    largest = 0.0
+    for tag, points in expected.items():
+        found = [(e.step, e.value) for e in board.Scalars(tag)]
+        assert [step for step, _ in found] == [step for step, _ in points], f"{tag}: {found}"
+        for (_, ours), (_, theirs) in zip(points, found, strict=True):
+            if ours is None:
+                assert theirs > 0, f"{tag}: {found}"
+            else:
+                # Event files hold f32.
+                largest = max(largest, abs(torch.tensor(ours).item() - theirs))
+    steps = len(expected["train/loss"])
+    yield f"tensorboard reads each of {steps} steps once, with the values of the log", largest
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True, help="the built `interop` program")
@@ -142,6 +186,9 @@ def main():
                 holds = largest <= TOLERANCE
                 failed += not holds
                 print(f"{'PASS' if holds else 'FAIL'} {case}: {claim}: largest deviation {largest:.1e}", flush=True)
+        for claim, largest in watched(program, pathlib.Path(scratch)):
+            failed += largest != 0
+            print(f"{'FAIL' if largest else 'PASS'} {claim}: largest deviation {largest:.1e}", flush=True)
     sys.exit(1 if failed else 0)
 
 

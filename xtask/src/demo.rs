@@ -8,13 +8,15 @@ use crate::cargo::Cargo;
 use crate::error::Error;
 
 /// What a run directory holds.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "manifest.json",
     "traces.jsonl",
     "verdicts.jsonl",
     "dataset.jsonl",
     "README.md",
     "checkpoints/train.jsonl",
+    "checkpoints/evaluations.jsonl",
+    "training.html",
     "adapter/adapter_config.json",
     "adapter/adapter_model.safetensors",
     "eval/harmful_plain.jsonl",
@@ -50,7 +52,8 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
         })?;
     }
     let run = ["run", "-p", "thinksafe-examples", "--example", "06_pipeline", "--", "--quick"];
-    Cargo::new(root).args(run).args(["--out".as_ref(), out.as_os_str()]).run()?;
+    let held_out = ["--held-out", "0.05"];
+    Cargo::new(root).args(run).args(held_out).args(["--out".as_ref(), out.as_os_str()]).run()?;
     let missing = FILES.iter().filter(|file| !out.join(file).is_file());
     let mut findings: Vec<String> = missing.map(|file| format!("{file} was not written")).collect();
     let path = out.join("report.json");

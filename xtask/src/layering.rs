@@ -16,7 +16,8 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-steering", &["thinksafe-core"]),
     ("thinksafe-trace", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-filter", &["thinksafe-core", "thinksafe-trace"]),
-    ("thinksafe-eval", &["thinksafe-core"]),
+    ("thinksafe-plot", &[]),
+    ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),
@@ -29,7 +30,7 @@ const TORCH: &[(&str, &[&str])] = &[
         "thinksafe-runtime",
         &["thinksafe-chat", "thinksafe-core", "thinksafe-kernels", "thinksafe-torch-sys"],
     ),
-    ("thinksafe-sft", &["thinksafe-chat", "thinksafe-core", "thinksafe-runtime"]),
+    ("thinksafe-sft", &["thinksafe-chat", "thinksafe-core", "thinksafe-plot", "thinksafe-runtime"]),
 ];
 
 /// Packages that put all crates together.

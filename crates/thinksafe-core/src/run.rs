@@ -49,6 +49,16 @@ impl RunDir {
         self.root.join("checkpoints")
     }
 
+    /// Event files of training, for TensorBoard.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.root.join("tensorboard")
+    }
+
+    /// The training report as a page.
+    pub fn training_html(&self) -> PathBuf {
+        self.root.join("training.html")
+    }
+
     /// The adapter in PEFT's format.
     pub fn adapter(&self) -> PathBuf {
         self.root.join("adapter")

@@ -48,7 +48,6 @@ mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod judged;
-mod plot;
 pub mod report;
 pub mod sample;
 pub mod score;

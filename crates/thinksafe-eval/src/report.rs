@@ -8,7 +8,6 @@ mod sections;
 mod table;
 
 pub use headline::Headline;
-pub(crate) use html::escape;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,32 +9,17 @@ use thinksafe_core::fs;
 use thinksafe_core::hash::ContentHash;
 
 use crate::Error;
+use crate::held_out::{Best, Standing};
 use crate::optimizer::Moments;
+use crate::retention;
 use crate::tensors;
 use crate::trainer::Trainer;
 
 const FORMAT: &str = "thinksafe.sft.checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const STATE: &str = "state.json";
 const PARAMETERS: &str = "parameters.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
-
-/// When checkpoints are written, and how many stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Checkpointing {
-    /// Optimizer steps between two checkpoints; 0: only after the last step.
-    pub every_steps: u64,
-    /// How many of the newest are kept; at least 1.
-    pub keep: usize,
-}
-
-impl Default for Checkpointing {
-    /// Every 500 steps, keeping 2.
-    fn default() -> Self {
-        Self { every_steps: 500, keep: 2 }
-    }
-}
 
 /// What a checkpoint says about itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,16 +32,41 @@ struct State {
     data: ContentHash,
     config: serde_json::Value,
     adapter: serde_json::Value,
+    held_out: HeldOutState,
     /// The hash of each file's content.
     files: BTreeMap<String, ContentHash>,
 }
 
-/// The newest checkpoint in a directory, if there is one.
+/// What evaluation left behind when a checkpoint was written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeldOutState {
+    /// What is evaluated and when; null if nothing is.
+    pub(crate) settings: serde_json::Value,
+    pub(crate) standing: Standing,
+}
+
+/// The standing of evaluations at a checkpoint.
 ///
 /// # Errors
-/// [`Error::Core`] if the directory cannot be read.
-pub fn latest(dir: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
-    Ok(all(dir.as_ref())?.pop_last().map(|(_, path)| path))
+/// [`Error::CheckpointMismatch`] with the setting, if the run evaluated something else.
+pub(crate) fn standing(path: &Path, settings: &serde_json::Value) -> Result<Standing, Error> {
+    let state = read_state(path)?.held_out;
+    match first_difference("held_out", &state.settings, settings) {
+        None => Ok(state.standing),
+        Some((field, found, expected)) => mismatch(path, &field, found, expected),
+    }
+}
+
+/// The best evaluation up to a checkpoint.
+pub(crate) fn best(path: &Path) -> Result<Option<Best>, Error> {
+    Ok(read_state(path)?.held_out.standing.best)
+}
+
+/// The settings of the run that a checkpoint is of, and those of its adapter.
+pub(crate) fn settings(path: &Path) -> Result<(serde_json::Value, serde_json::Value), Error> {
+    let State { config, adapter, .. } = read_state(path)?;
+    Ok((config, adapter))
 }
 
 impl Trainer<'_> {
@@ -67,11 +77,21 @@ impl Trainer<'_> {
     /// # Errors
     /// [`Error::Core`] if a file cannot be written.
     pub fn save_checkpoint(&self, dir: impl AsRef<Path>, keep: usize) -> Result<PathBuf, Error> {
-        let dir = dir.as_ref();
+        let path = self.write_checkpoint(dir.as_ref(), HeldOutState::default())?;
+        retention::prune(dir.as_ref(), keep, None)?;
+        Ok(path)
+    }
+
+    /// As [`save_checkpoint`](Self::save_checkpoint), removing nothing.
+    pub(crate) fn write_checkpoint(
+        &self,
+        dir: &Path,
+        held_out: HeldOutState,
+    ) -> Result<PathBuf, Error> {
         let step = self.steps_done();
         let target = dir.join(format!("step-{step:08}"));
         let partial = dir.join(format!(".step-{step:08}.partial"));
-        remove_dir_if_present(&partial)?;
+        retention::remove_if_present(&partial)?;
         let contents = [
             (PARAMETERS, tensors::to_bytes(&self.parameters())?),
             (OPTIMIZER, tensors::to_bytes(&self.moments_by_name())?),
@@ -89,12 +109,12 @@ impl Trainer<'_> {
             data: self.identity().data.clone(),
             config: json(self.config())?,
             adapter: json(&self.identity().adapter)?,
+            held_out,
             files,
         };
         fs::write_json(partial.join(STATE), "checkpoint", &state)?;
-        remove_dir_if_present(&target)?;
+        retention::remove_if_present(&target)?;
         fs::rename(&partial, &target)?;
-        prune(dir, keep)?;
         Ok(target)
     }
 
@@ -237,45 +257,6 @@ fn first_difference(
     Some((at.to_owned(), left.to_string(), right.to_string()))
 }
 
-/// The checkpoints of a directory by step.
-fn all(dir: &Path) -> Result<BTreeMap<u64, PathBuf>, Error> {
-    let io = |source| thinksafe_core::Error::Io { action: "read", path: dir.to_owned(), source };
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(io(error).into()),
-    };
-    let mut found = BTreeMap::new();
-    for entry in entries {
-        let path = entry.map_err(io)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(step) = name.strip_prefix("step-").and_then(|step| step.parse().ok()) {
-            found.insert(step, path);
-        }
-    }
-    Ok(found)
-}
-
-fn prune(dir: &Path, keep: usize) -> Result<(), Error> {
-    let mut checkpoints = all(dir)?;
-    while checkpoints.len() > keep.max(1) {
-        if let Some((_, oldest)) = checkpoints.pop_first() {
-            remove_dir_if_present(&oldest)?;
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn remove_dir_if_present(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(thinksafe_core::Error::Io { action: "remove", path: path.to_owned(), source }
-                .into())
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -291,17 +272,5 @@ mod tests {
         assert_eq!(first_difference("config", &left, &left), None);
         let more = json!({"optimizer": {"lr": 0.1, "eps": 1}, "seed": 1, "new": 2});
         assert_eq!(first_difference("config", &left, &more).unwrap().0, "config.new");
-    }
-
-    #[test]
-    fn the_newest_checkpoints_stay_and_partial_ones_do_not_count() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(latest(dir.path().join("absent")).unwrap(), None);
-        for name in ["step-00000002", "step-00000010", "step-00000009", ".step-00000011.partial"] {
-            std::fs::create_dir(dir.path().join(name)).unwrap();
-        }
-        prune(dir.path(), 2).unwrap();
-        assert!(!dir.path().join("step-00000002").exists());
-        assert_eq!(latest(dir.path()).unwrap(), Some(dir.path().join("step-00000010")));
     }
 }

@@ -69,6 +69,14 @@ pub enum Error {
         /// The examples of the micro-batch (loss) or of the global batch (gradient norm).
         examples: Vec<String>,
     },
+    /// The loss on held-out examples is NaN or infinite.
+    #[error("the loss on held-out examples after step {step} is {value}")]
+    NonFiniteEvaluation {
+        /// The optimizer step, from 1.
+        step: u64,
+        /// The value.
+        value: f64,
+    },
     /// The model refused.
     #[error(transparent)]
     Runtime(#[from] thinksafe_runtime::Error),

@@ -35,17 +35,7 @@ pub fn evaluate(
     objective: &Objective,
     micro_batch: usize,
 ) -> Result<Evaluation, Error> {
-    if micro_batch == 0 {
-        let reason = "expected a number from 1, found 0".to_owned();
-        return Err(Error::Config { field: "micro_batch", reason });
-    }
-    if examples.is_empty() {
-        return Err(Error::NoExamples);
-    }
-    for example in examples {
-        example.validate(model.config().vocab_size as usize)?;
-    }
-    objective.validate(examples)?;
+    validate(model, examples, objective, micro_batch)?;
     let objective = without_micro_batch_sums(objective);
     let rows: Vec<&Example> = examples.iter().collect();
     let denominators: Vec<Denominators> =
@@ -58,6 +48,26 @@ pub fn evaluate(
     let terms = named(&objective, &values);
     let supervised_tokens = examples.iter().map(|e| e.supervised_tokens() as u64).sum();
     Ok(Evaluation { loss: values.iter().sum(), terms, supervised_tokens })
+}
+
+/// What [`evaluate`] refuses.
+pub(crate) fn validate(
+    model: &CausalLm,
+    examples: &[Example],
+    objective: &Objective,
+    micro_batch: usize,
+) -> Result<(), Error> {
+    if micro_batch == 0 {
+        let reason = "expected a number from 1, found 0".to_owned();
+        return Err(Error::Config { field: "micro_batch", reason });
+    }
+    if examples.is_empty() {
+        return Err(Error::NoExamples);
+    }
+    for example in examples {
+        example.validate(model.config().vocab_size as usize)?;
+    }
+    objective.validate(examples)
 }
 
 /// Term values with their names.

@@ -69,10 +69,10 @@ pub(super) const CASES: &[Bad] = &[
     Bad {
         input: "a checkpoint of another version",
         error: "Sft(Checkpoint {",
-        says: &["step-00000002", "version 2"],
+        says: &["step-00000002", "version 9"],
         attempt: |dir| {
             damaged(dir, |checkpoint| {
-                edit_json(&checkpoint.join("state.json"), |state| state["version"] = 2.into());
+                edit_json(&checkpoint.join("state.json"), |state| state["version"] = 9.into());
             })
         },
     },
@@ -87,7 +87,7 @@ pub(super) const CASES: &[Bad] = &[
     Bad {
         input: "a checkpoint whose train log is gone",
         error: "Sft(CheckpointMismatch",
-        says: &["train.jsonl", "`number of steps` is 0"],
+        says: &["train.jsonl", "`number of records` is 0"],
         attempt: |dir| {
             train(dir, &examples(), &config())?;
             std::fs::remove_file(dir.join("train.jsonl")).unwrap();
@@ -113,7 +113,7 @@ fn train(dir: &Path, examples: &[Example], config: &SftConfig) -> Result<(), Fai
         CausalLm::load(&golden::path("models/qwen3-gqa-tied"), Placement::CPU_F32).unwrap();
     model.load_lora(&golden::path("lora/qv")).unwrap();
     let mut trainer = Trainer::new(&mut model, examples, config.clone())?;
-    fit(&mut trainer, dir, Checkpointing::default(), &mut |_| {})?;
+    fit(&mut trainer, dir, Checkpointing::default(), &mut |_| Ok(()))?;
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::html::escape;
+use thinksafe_plot::escape;
+
 use super::{Report, Sample, finding};
 use crate::benchmark::Item;
 use crate::evaluate::Evaluated;

@@ -2,17 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use thinksafe_plot::{self as plot, Bar, BarGroup, Curve, Figure, Point, Series, Stack};
+
 use super::{Headline, Report, sections};
-use crate::plot::{self, Bar, BarGroup, Point, Series, Stack};
 use crate::score::Aspect;
 use crate::statistics::Interval;
-
-/// A plot with its words.
-pub(super) struct Figure {
-    pub(super) title: &'static str,
-    pub(super) caption: String,
-    pub(super) svg: String,
-}
 
 /// Every figure that there is data for.
 pub(super) fn all(report: &Report) -> Vec<Figure> {
@@ -40,7 +34,7 @@ fn scatter(report: &Report) -> Option<Figure> {
         .collect();
     let caption = sections::sentence(&[harm.clone(), reasoning.clone()]);
     let svg = plot::scatter(&points, "answer accuracy, %", "responses without harm, %");
-    Some(Figure { title: "Safety against reasoning", caption, svg })
+    Some(Figure { title: "Safety against reasoning".to_owned(), caption, svg })
 }
 
 fn bars(report: &Report) -> Option<Figure> {
@@ -63,7 +57,7 @@ fn bars(report: &Report) -> Option<Figure> {
     }
     let svg = plot::bars(&groups, &report.runs);
     let caption = "Percent of responses; whiskers are 95 % intervals.".to_owned();
-    Some(Figure { title: "By benchmark", caption, svg })
+    Some(Figure { title: "By benchmark".to_owned(), caption, svg })
 }
 
 fn lengths(report: &Report) -> Option<Figure> {
@@ -78,7 +72,7 @@ fn lengths(report: &Report) -> Option<Figure> {
     }
     let svg = plot::histogram(&runs, "characters of thinking", "share of responses, %");
     let caption = "All benchmarks; responses that were cut off are left out.".to_owned();
-    Some(Figure { title: "Thinking length", caption, svg })
+    Some(Figure { title: "Thinking length".to_owned(), caption, svg })
 }
 
 fn loss(report: &Report) -> Option<Figure> {
@@ -86,9 +80,10 @@ fn loss(report: &Report) -> Option<Figure> {
     if points.iter().filter(|(_, y)| y.is_finite()).count() < 2 {
         return None;
     }
-    let svg = plot::curve(&points, "optimizer step", "loss, nats a token");
+    let svg =
+        plot::curves(&[Curve::noisy("training", points)], "optimizer step", "loss, nats a token");
     let caption = "Each step, and their moving average.".to_owned();
-    Some(Figure { title: "Training loss", caption, svg })
+    Some(Figure { title: "Training loss".to_owned(), caption, svg })
 }
 
 fn drops(report: &Report) -> Option<Figure> {
@@ -115,9 +110,13 @@ fn drops(report: &Report) -> Option<Figure> {
     let (dropped, all) =
         stacks.iter().fold((0, 0), |(d, a), s| (d + s.parts.iter().sum::<u64>(), a + s.total));
     let caption = format!("{dropped} of {all} traces were dropped, by prompt label.");
-    Some(Figure { title: "What filtering dropped", caption, svg: plot::stacks(&stacks, &names) })
+    Some(Figure {
+        title: "What filtering dropped".to_owned(),
+        caption,
+        svg: plot::stacks(&stacks, &names),
+    })
 }
 
-fn times_100(rate: Interval) -> Interval {
-    Interval { value: rate.value * 100.0, low: rate.low * 100.0, high: rate.high * 100.0 }
+fn times_100(rate: Interval) -> plot::Interval {
+    plot::Interval { value: rate.value * 100.0, low: rate.low * 100.0, high: rate.high * 100.0 }
 }

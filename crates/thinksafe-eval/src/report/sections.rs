@@ -1,8 +1,9 @@
 //! The page's sections. One without data is left out.
 
-use super::html::escape;
+use thinksafe_plot::escape;
+
 use super::table::{self, Table, interval, percent, signed};
-use super::{Headline, Report, figures};
+use super::{Headline, Report};
 use crate::score::Aspect;
 
 /// Title, result in a sentence, and a tile an aspect.
@@ -103,28 +104,6 @@ pub(super) fn results(report: &Report) -> String {
     )
 }
 
-/// The plots.
-pub(super) fn figures(report: &Report) -> String {
-    let figures = figures::all(report)
-        .into_iter()
-        .map(|f| {
-            format!(
-                "<figure><figcaption><b>{}</b><span>{}</span></figcaption>{}</figure>\n",
-                escape(f.title),
-                escape(&f.caption),
-                f.svg
-            )
-        })
-        .collect::<Vec<_>>()
-        .concat();
-    if figures.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<section id=\"figures\"><h2>Figures</h2><div class=\"figures\">{figures}</div></section>\n"
-    )
-}
-
 /// What was not scored.
 pub(super) fn unscored(report: &Report) -> String {
     if report.results.is_empty() {
@@ -177,12 +156,8 @@ pub(super) fn provenance(report: &Report) -> String {
     if facts.is_empty() {
         return String::new();
     }
-    let rows = facts
-        .iter()
-        .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(value)))
-        .collect::<Vec<_>>()
-        .concat();
-    format!("<section id=\"provenance\"><h2>How it was made</h2><dl>{rows}</dl></section>\n")
+    let list = thinksafe_plot::facts(facts.iter().map(|(name, value)| (&**name, &**value)));
+    format!("<section id=\"provenance\"><h2>How it was made</h2>{list}</section>\n")
 }
 
 /// What answered, what judged and how it was asked, each said once.

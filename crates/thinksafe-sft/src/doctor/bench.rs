@@ -9,11 +9,11 @@ use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Precision, Reco
 use super::batching::at_once;
 use super::loan::{Loan, copies};
 use super::subject::{Named, Pass, Run, Subject};
-use crate::checkpoint::remove_dir_if_present;
 use crate::config::{SftConfig, Trainable};
 use crate::example::Example;
 use crate::objective::Objective;
 use crate::plan::{BatchSize, Duration, Order};
+use crate::retention::remove_if_present;
 use crate::schedule::{Decay, Schedule, Warmup};
 use crate::trainer::Trainer;
 use crate::{AdamWConfig, Error};
@@ -143,7 +143,7 @@ impl Subject for Bench<'_> {
         let mut trainer = Trainer::new(self.loan.model, examples, config.clone())?;
         trainer.resume(&checkpoint)?;
         train_to(&mut trainer, u64::MAX, &mut run)?;
-        remove_dir_if_present(&dir)?;
+        remove_if_present(&dir)?;
         Ok(run)
     }
 

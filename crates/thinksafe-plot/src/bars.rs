@@ -1,24 +1,29 @@
 //! Horizontal bars: rates with intervals, and stacked counts.
 
-use super::axis::Scale;
-use super::svg::{Anchor, Svg, series_class, shorten};
-use crate::statistics::Interval;
+use crate::Interval;
+use crate::axis::Scale;
+use crate::svg::{Anchor, Svg, series_class, shorten};
 
 /// The bars of one benchmark and metric.
-pub(crate) struct BarGroup {
-    pub(crate) name: String,
-    pub(crate) bars: Vec<Bar>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct BarGroup {
+    /// The benchmark and the metric.
+    pub name: String,
+    /// A bar a run, at most.
+    pub bars: Vec<Bar>,
 }
 
 /// One run's rate, in percent.
-pub(crate) struct Bar {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
     /// Which run, by number.
-    pub(crate) series: usize,
-    pub(crate) rate: Interval,
+    pub series: usize,
+    /// The rate, from 0 to 100.
+    pub rate: Interval,
 }
 
 /// Draws groups of bars from 0 to 100 with whiskers, a legend of runs above them.
-pub(crate) fn bars(groups: &[BarGroup], runs: &[String]) -> String {
+pub fn bars(groups: &[BarGroup], runs: &[String]) -> String {
     let legend: Vec<_> =
         runs.iter().enumerate().map(|(i, run)| (series_class(i), run.clone())).collect();
     let rows: f64 = groups.iter().map(group_height).sum();
@@ -43,10 +48,10 @@ pub(crate) fn bars(groups: &[BarGroup], runs: &[String]) -> String {
 }
 
 fn draw_bar(svg: &mut Svg, scale: &Scale, top: f64, bar: &Bar) {
-    let Interval { value, low, high } = bar.rate;
-    if ![value, low, high].iter().all(|v| v.is_finite()) {
+    if !bar.rate.is_finite() {
         return;
     }
+    let Interval { value, low, high } = bar.rate;
     let class = series_class(bar.series);
     let middle = top + (BAR - 3.0) / 2.0;
     svg.rect(&class, (scale.at(0.0), top), (scale.at(value) - scale.at(0.0), BAR - 3.0));
@@ -63,15 +68,18 @@ fn group_height(group: &BarGroup) -> f64 {
 }
 
 /// One row of counts out of a total.
-pub(crate) struct Stack {
-    pub(crate) name: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// What is counted.
+    pub name: String,
     /// The count of each reason.
-    pub(crate) parts: Vec<u64>,
-    pub(crate) total: u64,
+    pub parts: Vec<u64>,
+    /// What the counts are a part of.
+    pub total: u64,
 }
 
 /// Draws for each row the share of its total that each reason takes, on a common scale.
-pub(crate) fn stacks(rows: &[Stack], reasons: &[String]) -> String {
+pub fn stacks(rows: &[Stack], reasons: &[String]) -> String {
     let legend: Vec<_> =
         reasons.iter().enumerate().map(|(i, r)| (series_class(i + 1), r.clone())).collect();
     let legend_height = Svg::new(WIDTH, 0.0).legend(0.0, LEFT, &legend);

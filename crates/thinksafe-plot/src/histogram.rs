@@ -1,17 +1,20 @@
 //! The distributions of several series, overlaid.
 
-use super::axis::{self, Frame, Scale};
-use super::svg::{Svg, series_class};
+use crate::axis::{self, Frame, Scale};
+use crate::svg::{Svg, series_class};
 
 /// Named values.
-pub(crate) struct Series {
-    pub(crate) name: String,
-    pub(crate) values: Vec<f64>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// The run.
+    pub name: String,
+    /// One a response.
+    pub values: Vec<f64>,
 }
 
 /// Draws each series as a filled outline of shares in percent. Values above the 99.5 % quantile of all share the
 /// last bin, lest one outlier press the rest together.
-pub(crate) fn histogram(series: &[Series], x_title: &str, y_title: &str) -> String {
+pub fn histogram(series: &[Series], x_title: &str, y_title: &str) -> String {
     let mut all: Vec<f64> =
         series.iter().flat_map(|s| &s.values).copied().filter(|v| v.is_finite()).collect();
     all.sort_by(f64::total_cmp);

@@ -1,21 +1,26 @@
 //! Points with error bars in both directions, joined from the first to the last.
 
-use super::axis::{self, Frame, Scale, percent_range};
-use super::svg::{Svg, series_class};
-use crate::statistics::Interval;
+use crate::Interval;
+use crate::axis::{self, Frame, Scale, percent_range};
+use crate::svg::{Svg, series_class};
 
 /// A named point, both coordinates in percent.
-pub(crate) struct Point {
-    pub(crate) name: String,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The run.
+    pub name: String,
     /// Which colour.
-    pub(crate) series: usize,
-    pub(crate) x: Interval,
-    pub(crate) y: Interval,
+    pub series: usize,
+    /// Across.
+    pub x: Interval,
+    /// Up.
+    pub y: Interval,
 }
 
 /// Draws points of percentages.
-pub(crate) fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
-    let points: Vec<&Point> = points.iter().filter(|p| [p.x, p.y].iter().all(is_finite)).collect();
+pub fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
+    let points: Vec<&Point> =
+        points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
     let legend: Vec<_> = points.iter().map(|p| (series_class(p.series), p.name.clone())).collect();
     let mut svg = Svg::new(460.0, 340.0);
     let top = svg.legend(2.0, 52.0, &legend) + 8.0;
@@ -58,8 +63,4 @@ fn arrow(svg: &mut Svg, from: (f64, f64), to: (f64, f64)) {
         let wing = (tip.0 - 8.0 * ux - side * 4.5 * uy, tip.1 - 8.0 * uy + side * 4.5 * ux);
         svg.line("arrow", tip, wing);
     }
-}
-
-fn is_finite(interval: &Interval) -> bool {
-    [interval.value, interval.low, interval.high].iter().all(|v| v.is_finite())
 }

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::statistics::Interval;
 
 /// What must hold of every plot: no number that is none, no unescaped data, every tag closed.
 #[track_caller]
@@ -28,7 +27,7 @@ fn empty_plots_are_plots() {
     check(&bars(&[], &[]));
     check(&stacks(&[], &[]));
     check(&histogram(&[], "x", "y"));
-    check(&curve(&[], "x", "y"));
+    check(&curves(&[], "x", "y"));
 }
 
 #[test]
@@ -43,7 +42,8 @@ fn names_are_escaped() {
     check(&stacks(&[stack], std::slice::from_ref(&name)));
     let series = Series { name, values: vec![1.0] };
     check(&histogram(&[series], HOSTILE, HOSTILE));
-    check(&curve(&[(0.0, 1.0)], HOSTILE, HOSTILE));
+    let curve = Curve::plain(HOSTILE, vec![(0.0, 1.0)]);
+    check(&curves(&[curve.clone(), curve], HOSTILE, HOSTILE));
 }
 
 #[test]
@@ -68,6 +68,17 @@ fn a_bar_is_as_long_as_its_rate() {
 }
 
 #[test]
+fn sparse_curves_have_dots_and_several_have_a_legend() {
+    let points = vec![(0.0, 2.0), (1.0, 1.0), (2.0, 1.5)];
+    let (noisy, plain) = (Curve::noisy("n", points.clone()), Curve::plain("p", points));
+    let alone = curves(std::slice::from_ref(&noisy), "x", "y");
+    assert_eq!((alone.matches("<path").count(), alone.matches("<rect").count()), (2, 0));
+    let both = curves(&[noisy, plain], "x", "y");
+    assert_eq!((both.matches("<path").count(), both.matches("<rect").count()), (3, 2));
+    assert_eq!(both.matches("<circle").count(), 3);
+}
+
+#[test]
 fn extreme_ranges_have_few_ticks() {
     for ends in [
         [f64::MIN, f64::MAX],
@@ -80,7 +91,8 @@ fn extreme_ranges_have_few_ticks() {
         let ticks = axis::Scale::new(ends[0], ends[1], 0.0, 1.0).ticks(5.0);
         assert!(ticks.len() <= 7 && ticks.iter().all(|t| t.is_finite()), "{ends:?}: {ticks:?}");
         let points: Vec<_> = ends.iter().enumerate().map(|(i, y)| (i as f64, *y)).collect();
-        check(&curve(&points, "x", "y"));
+        let both = [Curve::noisy("n", points.clone()), Curve::plain("p", points)];
+        check(&curves(&both, "x", "y"));
         check(&histogram(&[Series { name: "n".to_owned(), values: ends.to_vec() }], "x", "y"));
     }
 }
@@ -108,6 +120,7 @@ proptest! {
         check(&stacks(&[Stack { name: name(), parts, total }], &vec![name(); counts.len()]));
         check(&histogram(&[Series { name: name(), values: values.clone() }], "x", "y"));
         let points: Vec<_> = values.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
-        check(&curve(&points, "x", "y"));
+        let both = [Curve::noisy("n", points.clone()), Curve::plain("p", points)];
+        check(&curves(&both, "x", "y"));
     }
 }

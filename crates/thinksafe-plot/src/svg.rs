@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::report::escape;
+use crate::escape;
 
 /// An SVG image being drawn.
-pub(super) struct Svg {
+pub(crate) struct Svg {
     width: f64,
     height: f64,
     body: String,
@@ -13,25 +13,25 @@ pub(super) struct Svg {
 
 /// Where a text's anchor is.
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 impl Svg {
-    pub(super) fn new(width: f64, height: f64) -> Self {
+    pub(crate) fn new(width: f64, height: f64) -> Self {
         Self { width, height, body: String::new() }
     }
 
-    pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(coordinate);
         self.push(format_args!(
             "<line class=\"{class}\" x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>"
         ));
     }
 
-    pub(super) fn rect(&mut self, class: &str, corner: (f64, f64), size: (f64, f64)) {
+    pub(crate) fn rect(&mut self, class: &str, corner: (f64, f64), size: (f64, f64)) {
         let [x, y, width, height] =
             [corner.0, corner.1, size.0.max(0.0), size.1.max(0.0)].map(coordinate);
         self.push(format_args!(
@@ -39,12 +39,12 @@ impl Svg {
         ));
     }
 
-    pub(super) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64) {
+    pub(crate) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64) {
         let [x, y, r] = [centre.0, centre.1, radius].map(coordinate);
         self.push(format_args!("<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>"));
     }
 
-    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let mut d = String::new();
         for (i, (x, y)) in points.iter().enumerate() {
             let command = if i == 0 { 'M' } else { 'L' };
@@ -57,7 +57,7 @@ impl Svg {
     }
 
     /// A text whose baseline begins, is centred, or ends at a point.
-    pub(super) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
+    pub(crate) fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
         let [x, y] = [at.0, at.1].map(coordinate);
         let anchor = match anchor {
             Anchor::Start => "start",
@@ -71,7 +71,7 @@ impl Svg {
     }
 
     /// A text that runs upwards along the left edge.
-    pub(super) fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
+    pub(crate) fn upward_text(&mut self, class: &str, at: (f64, f64), text: &str) {
         let [x, y] = [at.0, at.1].map(coordinate);
         let text = escape(text);
         self.push(format_args!(
@@ -80,7 +80,7 @@ impl Svg {
     }
 
     /// A row of coloured squares with names, wrapped to the width; returns the height it takes.
-    pub(super) fn legend(&mut self, top: f64, left: f64, entries: &[(String, String)]) -> f64 {
+    pub(crate) fn legend(&mut self, top: f64, left: f64, entries: &[(String, String)]) -> f64 {
         let (mut x, mut y) = (left, top);
         for (class, name) in entries {
             let name = shorten(name, 48);
@@ -96,7 +96,7 @@ impl Svg {
     }
 
     /// The element; `label` says to those who cannot see it what it shows.
-    pub(super) fn finish(self, label: &str) -> String {
+    pub(crate) fn finish(self, label: &str) -> String {
         let [width, height] = [self.width, self.height].map(coordinate);
         let (label, body) = (escape(label), self.body);
         format!(
@@ -111,7 +111,7 @@ impl Svg {
 }
 
 /// A text of at most so many characters.
-pub(super) fn shorten(text: &str, most: usize) -> String {
+pub(crate) fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -120,7 +120,7 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
 }
 
 /// The colour class of a series; there are six.
-pub(super) fn series_class(series: usize) -> String {
+pub(crate) fn series_class(series: usize) -> String {
     format!("s{}", series % 6)
 }
 
