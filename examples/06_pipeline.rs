@@ -136,12 +136,12 @@ impl Pipeline {
         let fine_tuning = FineTuning::new(&self.run, &training, &held_out);
         let outcome = fine_tuning.fit(&mut trainer, &mut self.bar)?;
         drop(trainer);
-        self.model.model().save_lora(&self.run.adapter())?;
         self.report.loss = loss_curve(&self.run.checkpoints())?;
         Ok(outcome.ending)
     }
 
     fn finish(mut self) -> Result<()> {
+        self.model.model().save_lora(&self.run.adapter())?;
         self.report.timings = self.bar.timings();
         self.report.save(&self.run)?;
         println!("{}\n{}", self.report.to_text(), self.run.report_html().display());

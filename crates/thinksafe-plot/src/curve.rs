@@ -8,18 +8,30 @@ use crate::svg::{Svg, series_class};
 pub struct Curve {
     name: String,
     points: Vec<(f64, f64)>,
-    is_noisy: bool,
+    style: Style,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Noisy,
+    Smooth,
+    Dotted,
 }
 
 impl Curve {
     /// A curve of (x, y) points, x rising, whose moving average says more than its points.
     pub fn noisy(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, is_noisy: true }
+        Self { name: name.into(), points, style: Style::Noisy }
     }
 
     /// A curve of (x, y) points, x rising, that is drawn as it is.
-    pub fn plain(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, is_noisy: false }
+    pub fn smooth(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points, style: Style::Smooth }
+    }
+
+    /// A curve through a few measured (x, y) points, x rising, each of which is marked.
+    pub fn dotted(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points, style: Style::Dotted }
     }
 
     fn finite(&self) -> Vec<(f64, f64)> {
@@ -54,14 +66,14 @@ pub fn curves(curves: &[Curve], x_title: &str, y_title: &str) -> String {
             points.iter().map(|(px, py)| (x.at(*px), y.at(*py))).collect()
         };
         let drawn = place(&thinned(points));
-        if curve.is_noisy {
+        if curve.style == Style::Noisy {
             svg.path(&format!("curve raw {class}"), &drawn);
             let average = thinned(&moving_average(points));
             svg.path(&format!("curve {class}"), &place(&average));
         } else {
             svg.path(&format!("curve {class}"), &drawn);
         }
-        let is_sparse = !curve.is_noisy && drawn.len() <= MOST_DOTS;
+        let is_sparse = curve.style == Style::Dotted && drawn.len() <= MOST_DOTS;
         for at in drawn.into_iter().filter(|_| is_sparse) {
             svg.circle(&format!("dot {class}"), at, 3.5);
         }
@@ -89,7 +101,7 @@ fn with_room((low, high): (f64, f64)) -> (f64, f64) {
 
 /// The mean of each point and those around it, a fortieth of all to either side.
 fn moving_average(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let reach = points.len() / 40;
+    let reach = (points.len() + 20) / 40;
     // Sums of shares, so that no sum of finite values overflows.
     let count = points.len().max(1) as f64;
     let mut sums = vec![0.0];
@@ -115,7 +127,7 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 /// The colours of the curves in their order: those that stand out first.
 const COLORS: [usize; 6] = [2, 1, 3, 4, 5, 0];
-/// Up to how many points a plain curve shows each as a dot.
+/// Up to how many points a dotted curve shows each as a dot.
 const MOST_DOTS: usize = 60;
 /// Room for the axis title and tick labels.
 const LEFT: f64 = 58.0;

@@ -42,7 +42,7 @@ fn names_are_escaped() {
     check(&stacks(&[stack], std::slice::from_ref(&name)));
     let series = Series { name, values: vec![1.0] };
     check(&histogram(&[series], HOSTILE, HOSTILE));
-    let curve = Curve::plain(HOSTILE, vec![(0.0, 1.0)]);
+    let curve = Curve::dotted(HOSTILE, vec![(0.0, 1.0)]);
     check(&curves(&[curve.clone(), curve], HOSTILE, HOSTILE));
 }
 
@@ -70,7 +70,7 @@ fn a_bar_is_as_long_as_its_rate() {
 #[test]
 fn sparse_curves_have_dots_and_several_have_a_legend() {
     let points = vec![(0.0, 2.0), (1.0, 1.0), (2.0, 1.5)];
-    let (noisy, plain) = (Curve::noisy("n", points.clone()), Curve::plain("p", points));
+    let (noisy, plain) = (Curve::noisy("n", points.clone()), Curve::dotted("p", points));
     let alone = curves(std::slice::from_ref(&noisy), "x", "y");
     assert_eq!((alone.matches("<path").count(), alone.matches("<rect").count()), (2, 0));
     let both = curves(&[noisy, plain], "x", "y");
@@ -91,7 +91,7 @@ fn extreme_ranges_have_few_ticks() {
         let ticks = axis::Scale::new(ends[0], ends[1], 0.0, 1.0).ticks(5.0);
         assert!(ticks.len() <= 7 && ticks.iter().all(|t| t.is_finite()), "{ends:?}: {ticks:?}");
         let points: Vec<_> = ends.iter().enumerate().map(|(i, y)| (i as f64, *y)).collect();
-        let both = [Curve::noisy("n", points.clone()), Curve::plain("p", points)];
+        let both = [Curve::noisy("n", points.clone()), Curve::dotted("p", points)];
         check(&curves(&both, "x", "y"));
         check(&histogram(&[Series { name: "n".to_owned(), values: ends.to_vec() }], "x", "y"));
     }
@@ -120,7 +120,7 @@ proptest! {
         check(&stacks(&[Stack { name: name(), parts, total }], &vec![name(); counts.len()]));
         check(&histogram(&[Series { name: name(), values: values.clone() }], "x", "y"));
         let points: Vec<_> = values.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
-        let both = [Curve::noisy("n", points.clone()), Curve::plain("p", points)];
+        let both = [Curve::noisy("n", points.clone()), Curve::dotted("p", points)];
         check(&curves(&both, "x", "y"));
     }
 }

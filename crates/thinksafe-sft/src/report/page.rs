@@ -24,7 +24,7 @@ fn header(report: &TrainingReport) -> String {
             .flatten()
             .collect();
     format!(
-        "<header><p class=\"kicker\">ThinkSafe training{}</p><h1>{}</h1><div class=\"tiles\">{tiles}</div></header>\n",
+        "<header><p class=\"kicker\">ThinkSafe training{}</p><h1>{}</h1><div class=\"tiles four\">{tiles}</div></header>\n",
         ending(report).map_or(String::new(), |ending| format!(" \u{b7} {ending}")),
         escape(&report.title)
     )
@@ -102,7 +102,7 @@ fn all_figures(report: &TrainingReport) -> Vec<Figure> {
     let mut all = vec![loss(report)];
     all.extend(terms(report));
     let by_step = |of: fn(&StepRecord) -> f64| points(report, of);
-    let rate = Curve::plain("learning rate", by_step(|step| step.lr));
+    let rate = Curve::smooth("learning rate", by_step(|step| step.lr));
     let norm = Curve::noisy("gradient norm", by_step(|step| step.grad_norm));
     all.push(figure("Gradient norm", "Before clipping.", &[norm], "2-norm"));
     all.push(figure("Learning rate", "As the schedule has it.", &[rate], "learning rate"));
@@ -115,7 +115,7 @@ fn loss(report: &TrainingReport) -> Figure {
         "Each step, and their moving average."
     } else {
         let held_out = report.evaluations.iter().map(|e| (e.step as f64, e.loss)).collect();
-        lines.push(Curve::plain("held out", held_out));
+        lines.push(Curve::dotted("held out", held_out));
         "Each step and their moving average; held-out examples where they were evaluated."
     };
     figure("Loss", caption, &lines, "loss")
