@@ -52,6 +52,20 @@ pub fn write_atomic(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result
     rename(&temporary, path)
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn remove_file_if_exists(path: impl AsRef<Path>) -> Result<(), Error> {
+    let path = path.as_ref();
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(io("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Renames a file or directory over another and syncs the directory, so that the new name survives a crash.
 ///
 /// # Errors

@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::hash::ContentHash;
 
+mod index;
+
+pub use index::LogIndex;
+
 /// Something that is logged once finished.
 pub trait Record: Serialize + DeserializeOwned {
     /// The log's format name, in its first line.
@@ -222,13 +226,13 @@ impl<T> Records<T> {
     /// The next whole line without its newline.
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let mut text = Vec::new();
-        self.reader.read_until(b'\n', &mut text).map_err(|source| Error::Io {
-            action: "read",
-            path: self.path.clone(),
-            source,
-        })?;
+        self.reader.read_until(b'\n', &mut text).map_err(|source| self.unread(source))?;
         self.line += 1;
         Ok(text.pop_if(|last| *last == b'\n').map(|_| text))
+    }
+
+    fn unread(&self, source: std::io::Error) -> Error {
+        Error::Io { action: "read", path: self.path.clone(), source }
     }
 }
 
@@ -287,13 +291,13 @@ fn length_of_whole_lines(file: &mut File) -> std::io::Result<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-    struct Item {
+    pub(crate) struct Item {
         key: ContentHash,
         value: String,
     }
@@ -307,7 +311,7 @@ mod tests {
         }
     }
 
-    fn item(value: &str) -> Item {
+    pub(crate) fn item(value: &str) -> Item {
         Item { key: ContentHash::of_bytes(value), value: value.to_owned() }
     }
 

@@ -29,6 +29,15 @@ impl RunDir {
         self.root.join("traces.jsonl")
     }
 
+    /// The part of [`traces`](Self::traces) that one of several processes generates: `traces.rank-0-of-2.jsonl`; the whole
+    /// if there is but one.
+    pub fn traces_of_rank(&self, rank: usize, world_size: usize) -> PathBuf {
+        if world_size == 1 {
+            return self.traces();
+        }
+        self.root.join(format!("traces.rank-{rank}-of-{world_size}.jsonl"))
+    }
+
     /// Append-only log, one line a judged sample.
     pub fn verdicts(&self) -> PathBuf {
         self.root.join("verdicts.jsonl")

@@ -149,6 +149,16 @@ pub enum Error {
         /// Requests made.
         requested: u64,
     },
+    /// Logs that are to be merged do not hold all samples of the run.
+    #[error(
+        "{missing} of {total} samples are in none of the logs: run the ranks that lack them again"
+    )]
+    Unfinished {
+        /// Samples that are in no log.
+        missing: u64,
+        /// Samples of the run.
+        total: u64,
+    },
     /// The file's extension is of no format that is read here.
     #[error("{path}: expected a file named .json, .jsonl, .csv{parquet}", parquet = parquet_hint())]
     UnknownFormat {

@@ -48,7 +48,7 @@ impl TraceSettings {
         }
     }
 
-    fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         self.sampling.validate()?;
         if self.samples_per_prompt == 0 {
             let (field, value) = ("samples_per_prompt", "0".to_owned());
@@ -136,14 +136,14 @@ impl TraceCounts {
 }
 
 /// The samples of a run, numbered prompt by prompt.
-struct Plan<'a> {
-    prompts: &'a [LabeledPrompt],
-    settings: &'a TraceSettings,
-    identity: Identity,
+pub(crate) struct Plan<'a> {
+    pub(crate) prompts: &'a [LabeledPrompt],
+    pub(crate) settings: &'a TraceSettings,
+    pub(crate) identity: Identity,
 }
 
 impl Plan<'_> {
-    fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.prompts.len() as u64 * u64::from(self.settings.samples_per_prompt)
     }
 
@@ -152,7 +152,7 @@ impl Plan<'_> {
         (&self.prompts[(id / per_prompt) as usize], (id % per_prompt) as u32)
     }
 
-    fn key(&self, id: u64) -> ContentHash {
+    pub(crate) fn key(&self, id: u64) -> ContentHash {
         let (prompt, sample_index) = self.sample(id);
         let settings = self.settings;
         let steering = settings.steering.template(prompt.label).map(SteeringTemplate::hash);
@@ -235,4 +235,4 @@ fn failure_name(error: &RequestError) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

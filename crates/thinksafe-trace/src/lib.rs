@@ -9,6 +9,9 @@
 //! [`PromptSet`] reads prompts with their labels, [`generate_traces`] asks a model for them and logs a [`TraceRecord`]
 //! for each sample. The log is what a restarted run resumes from.
 //!
+//! Several processes generate as one if each takes its [`PromptSet::share`] and logs it to a file of its own, which
+//! [`merge_traces`] puts together when all are done.
+//!
 //! # Example
 //!
 //! ```
@@ -39,6 +42,7 @@
 mod columns;
 mod error;
 mod generate;
+mod merge;
 mod prompt_set;
 mod record;
 mod rows;
@@ -46,5 +50,6 @@ mod rows;
 pub use columns::{Columns, LabelSource};
 pub use error::{Error, FieldProblem, Place};
 pub use generate::{TraceCounts, TraceSettings, generate_traces};
+pub use merge::merge_traces;
 pub use prompt_set::{Duplicate, PromptSet};
 pub use record::{Split, SteeringUsed, TraceOutcome, TraceRecord, Turn};

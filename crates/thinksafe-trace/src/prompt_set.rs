@@ -75,6 +75,23 @@ impl PromptSet {
         self
     }
 
+    /// What process `rank` of `world_size` generates of the set: prompts are dealt out in turn, so that shares are alike in
+    /// labels and sizes. All samples of a prompt stay together, since they share its beginning.
+    ///
+    /// Each record is what it would be if one process did all: see [`merge_traces`](crate::merge_traces).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there is no such rank.
+    pub fn share(&self, rank: usize, world_size: usize) -> Result<Self, Error> {
+        if rank >= world_size {
+            let (field, value) = ("rank", format!("{rank} of {world_size}"));
+            let expected = "a number below that of the processes";
+            return Err(Error::Setting { field, value, expected });
+        }
+        let prompts = self.prompts.iter().skip(rank).step_by(world_size);
+        Ok(Self { prompts: prompts.cloned().collect() })
+    }
+
     /// At most `n` prompts of each label, drawn without replacement; the order stays.
     #[must_use]
     pub fn sample_per_label(self, n: usize, seed: Seed) -> Self {

@@ -10,7 +10,7 @@ use thinksafe_core::{Error as CoreError, log};
 
 use super::*;
 
-fn prompts(n: usize) -> PromptSet {
+pub(crate) fn prompts(n: usize) -> PromptSet {
     let prompt = |i: usize| LabeledPrompt {
         id: i.to_string(),
         text: format!("request {{{i}}}"),
@@ -19,13 +19,13 @@ fn prompts(n: usize) -> PromptSet {
     PromptSet::new((0..n).map(prompt).collect()).unwrap()
 }
 
-fn settings() -> TraceSettings {
+pub(crate) fn settings() -> TraceSettings {
     let sampling = Sampling { max_new_tokens: 8, ..Sampling::default() };
     TraceSettings { samples_per_prompt: 2, sampling, ..TraceSettings::new(Seed(7)) }
 }
 
 /// What a model would write: every kind of outcome, decided by prompt and seed.
-fn answer(request: &Request) -> Result<String, RequestError> {
+pub(crate) fn answer(request: &Request) -> Result<String, RequestError> {
     let Prompt::Messages(messages) = &request.prompt else { panic!("expected messages") };
     let asked = &messages[0].content;
     Ok(match request.seed.0 % 5 {
@@ -38,9 +38,9 @@ fn answer(request: &Request) -> Result<String, RequestError> {
 }
 
 /// Answers in bursts from the back, and gives up after `left` answers.
-struct Shuffling<G> {
-    inner: G,
-    left: usize,
+pub(crate) struct Shuffling<G> {
+    pub(crate) inner: G,
+    pub(crate) left: usize,
 }
 
 impl<G: Generate> Generate for Shuffling<G> {
@@ -79,7 +79,7 @@ fn run(path: &Path, left: usize) -> Result<TraceCounts, Error> {
     generate_traces(&mut engine, &prompts(9), &settings(), &mut log, &mut |_| {})
 }
 
-fn sorted_lines(path: &Path) -> Vec<String> {
+pub(crate) fn sorted_lines(path: &Path) -> Vec<String> {
     let mut lines: Vec<String> =
         std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
     lines.sort();
