@@ -1,7 +1,7 @@
-//! Compiles the CUDA part into a library of its own, where CUDA's headers are; nothing links to it.
+//! Compiles the C++ into libraries of their own, which are opened at run time; nothing links to them.
 //!
-//! The headers come with libtorch's CUDA build from PyPI, but for those of `nvidia-cuda-crt==13.0.88`, which has to be
-//! installed beside it. `CUDA_HOME` names another place. Without headers the crate says at run time that it has no CUDA part.
+//! CUDA's headers come with libtorch's CUDA build from PyPI, but for those of `nvidia-cuda-crt==13.0.88`, which has to be
+//! installed beside it. `CUDA_HOME` names another place. What cannot be compiled is an error at run time.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,54 @@ use std::process::Command;
 const NEEDED: [&str; 2] = ["cuda_runtime_api.h", "crt/host_config.h"];
 
 fn main() {
-    println!("cargo::rerun-if-changed=cpp/graphs.cpp");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=cpp");
     println!("cargo::rerun-if-env-changed=CUDA_HOME");
+    println!("cargo::rerun-if-env-changed=CXX");
     let Some(lib) = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else { return };
-    let Some(cuda) = headers(&lib) else { return };
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { return };
-    match compile(&lib, &cuda, &out) {
-        Ok(library) => println!("cargo::rustc-env=THINKSAFE_CUDA_GRAPHS={}", library.display()),
-        Err(reason) => println!("cargo::warning=no CUDA graphs: {reason}"),
+    let parts = [Some(process_group(&lib)), headers(&lib).map(|cuda| graphs(&lib, &cuda))];
+    for part in parts.into_iter().flatten() {
+        let path = out.join(part.name);
+        match compile(part.compiler, &path) {
+            Ok(()) => println!("cargo::rustc-env={}={}", part.variable, path.display()),
+            Err(reason) => println!("cargo::warning=no {}: {reason}", part.purpose),
+        }
+    }
+}
+
+/// What to compile.
+struct Part {
+    purpose: &'static str,
+    name: &'static str,
+    /// The variable by which the crate's code is told the path.
+    variable: &'static str,
+    compiler: Command,
+}
+
+/// Stores and Gloo, from libtorch's headers and linked to it.
+fn process_group(lib: &Path) -> Part {
+    let mut compiler = compiler(lib, "cpp/process_group.cpp");
+    compiler.args(["-DUSE_C10D_GLOO", "-Icpp/opaque"]).arg("-L").arg(lib);
+    compiler.args(["-ltorch_cpu", "-lc10", "-Wl,-z,defs"]);
+    compiler.arg(format!("-Wl,-rpath,{}", lib.display()));
+    Part {
+        purpose: "process groups",
+        name: "libthinksafe_process_group.so",
+        variable: "THINKSAFE_PROCESS_GROUP",
+        compiler,
+    }
+}
+
+/// CUDA graphs, whose symbols are libtorch's CUDA part's, which is loaded before.
+fn graphs(lib: &Path, cuda: &Path) -> Part {
+    let mut compiler = compiler(lib, "cpp/graphs.cpp");
+    compiler.arg("-isystem").arg(cuda);
+    Part {
+        purpose: "CUDA graphs",
+        name: "libthinksafe_cuda_graphs.so",
+        variable: "THINKSAFE_CUDA_GRAPHS",
+        compiler,
     }
 }
 
@@ -31,22 +71,23 @@ fn headers(lib: &Path) -> Option<PathBuf> {
     places.into_iter().find(complete)
 }
 
-fn compile(lib: &Path, cuda: &Path, out: &Path) -> Result<PathBuf, String> {
-    let library = out.join("libthinksafe_cuda_graphs.so");
+/// The compiler of a source that includes libtorch's headers.
+fn compiler(lib: &Path, source: &str) -> Command {
     let torch = lib.join("../include");
     let mut compiler = Command::new(env::var_os("CXX").unwrap_or_else(|| "c++".into()));
-    compiler.args(["-std=c++17", "-O2", "-shared", "-fPIC", "cpp/graphs.cpp", "-o"]).arg(&library);
-    for include in [&torch, &torch.join("torch/csrc/api/include"), &cuda.to_path_buf()] {
+    compiler.args(["-std=c++17", "-O2", "-shared", "-fPIC", source]);
+    for include in [&torch, &torch.join("torch/csrc/api/include")] {
         compiler.arg("-isystem").arg(include);
     }
-    let output = compiler.output().map_err(|error| error.to_string())?;
+    compiler
+}
+
+fn compile(mut compiler: Command, library: &Path) -> Result<(), String> {
+    let output = compiler.arg("-o").arg(library).output().map_err(|error| error.to_string())?;
     if output.status.success() {
-        return Ok(library);
+        return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    Err(words
-        .lines()
-        .find(|line| line.contains("error"))
-        .unwrap_or("the compiler fails")
-        .to_owned())
+    let first = words.lines().find(|line| line.contains("error"));
+    Err(first.unwrap_or("the compiler fails").to_owned())
 }

@@ -26,11 +26,21 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
 /// Crates on libtorch; those that only put others together are not listed and may use all.
 const TORCH: &[(&str, &[&str])] = &[
     ("thinksafe-torch-sys", &[]),
+    ("thinksafe-distributed", &["thinksafe-core", "thinksafe-torch-sys"]),
     (
         "thinksafe-runtime",
         &["thinksafe-chat", "thinksafe-core", "thinksafe-kernels", "thinksafe-torch-sys"],
     ),
-    ("thinksafe-sft", &["thinksafe-chat", "thinksafe-core", "thinksafe-plot", "thinksafe-runtime"]),
+    (
+        "thinksafe-sft",
+        &[
+            "thinksafe-chat",
+            "thinksafe-core",
+            "thinksafe-distributed",
+            "thinksafe-plot",
+            "thinksafe-runtime",
+        ],
+    ),
 ];
 
 /// Packages that put all crates together.

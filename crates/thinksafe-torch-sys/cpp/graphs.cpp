@@ -1,4 +1,4 @@
-// CUDA graphs of libtorch behind C functions. See src/lib.rs for how they are called.
+// CUDA graphs of libtorch behind C functions. See src/graphs.rs for how they are called.
 //
 // Every function returns nothing, or a message that is valid until the next call on the same thread.
 
@@ -6,8 +6,7 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
 
-#include <exception>
-#include <string>
+#include "guarded.h"
 
 namespace {
 
@@ -25,20 +24,6 @@ struct Recording {
     explicit Recording(c10::DeviceIndex device)
         : before(c10::cuda::getCurrentCUDAStream(device)), side(c10::cuda::getStreamFromPool(false, device)) {}
 };
-
-template <class Work>
-const char* guarded(Work work) {
-    static thread_local std::string message;
-    try {
-        work();
-        return nullptr;
-    } catch (const std::exception& error) {
-        message = error.what();
-    } catch (...) {
-        message = "an exception that says nothing";
-    }
-    return message.c_str();
-}
 
 }  // namespace
 
