@@ -12,6 +12,7 @@ mod fairness;
 #[cfg(target_os = "linux")] // it reads /proc
 mod memory;
 mod one_copy;
+mod ranks;
 mod ratio;
 mod resume;
 mod strict;

@@ -91,6 +91,11 @@ impl ProcessGroup {
         self.world_size
     }
 
+    /// Where tensors are when they take part.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
     /// Replaces a tensor by its sum over all processes, in the tensor's own precision. All get the same bits.
     ///
     /// # Shapes

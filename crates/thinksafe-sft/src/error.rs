@@ -54,6 +54,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The processes that train together have not been given the same, or one of them is gone.
+    #[error(transparent)]
+    Group(#[from] thinksafe_distributed::Error),
     /// There is nothing to train on or to evaluate.
     #[error("there are no examples")]
     NoExamples,

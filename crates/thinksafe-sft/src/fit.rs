@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use thinksafe_core::hash::ContentHash;
 use thinksafe_core::log::RecordLog;
 
 use crate::Error;
@@ -67,6 +68,10 @@ pub enum Ending {
 /// is started again with the same model, examples and settings; the logs then end with the same lines as an
 /// undisturbed run's.
 ///
+/// Of several processes ([`Trainer::with_group`]) the first writes all that, and all read checkpoints from the same `dir`. When
+/// one of them is gone, the others end with [`Error::Group`], the first after it has written a checkpoint of the last
+/// step that all have done.
+///
 /// # Errors
 /// [`Error::Config`], [`Error::NoExamples`] or [`Error::Example`] if the held-out examples cannot be evaluated;
 /// [`Error::CheckpointMismatch`] if `dir` holds another run; [`Error::Checkpoint`] if its newest checkpoint is
@@ -87,7 +92,8 @@ struct Run<'r, 't> {
     trainer: &'r mut Trainer<'t>,
     dir: &'r Path,
     options: &'r FitOptions<'r>,
-    steps: RecordLog<StepRecord>,
+    /// Only the first of several processes writes.
+    steps: Option<RecordLog<StepRecord>>,
     evaluations: Option<Evaluations<'r>>,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
@@ -96,7 +102,7 @@ struct Run<'r, 't> {
 /// The evaluations of a run.
 struct Evaluations<'r> {
     held_out: &'r HeldOut<'r>,
-    log: RecordLog<EvaluationRecord>,
+    log: Option<RecordLog<EvaluationRecord>>,
     standing: Standing,
 }
 
@@ -119,11 +125,15 @@ impl<'r, 't> Run<'r, 't> {
         let mut evaluations = None;
         if let Some(held_out) = &options.held_out {
             held_out.validate(trainer)?;
-            let log = open_evaluations(trainer, dir, held_out)?;
+            let writes = trainer.share().is_first();
+            let log = writes.then(|| open_evaluations(trainer, dir, held_out)).transpose()?;
             evaluations = Some(Evaluations { held_out, log, standing });
         }
         let (run, done) = (trainer.run_hash(), trainer.steps_done());
-        let steps = step_log::open(&dir.join(STEPS), done, |i| (i + 1, step_key(&run, i + 1)))?;
+        let position = ContentHash::of("thinksafe.sft.position", &(done, &standing));
+        trainer.share().agree("checkpoint", &position)?;
+        let open = || step_log::open(&dir.join(STEPS), done, |i| (i + 1, step_key(&run, i + 1)));
+        let steps = trainer.share().is_first().then(open).transpose()?;
         let saved = newest.map(|_| done);
         Ok((Self { trainer, dir, options, steps, evaluations, saved }, saved))
     }
@@ -131,12 +141,9 @@ impl<'r, 't> Run<'r, 't> {
     fn go(mut self, resumed_from: Option<u64>, on_event: OnEvent<'_>) -> Result<Outcome, Error> {
         let (done, total) = (self.trainer.steps_done(), self.trainer.total_steps());
         on_event(Event::Began { done, total })?;
-        let mut last = None;
-        let ending = loop {
-            if let Some(ending) = self.ending() {
-                break ending;
-            }
-            last = Some(self.step(on_event)?);
+        let (ending, last) = match self.steps(on_event) {
+            Ok(found) => found,
+            Err(error) => return Err(self.broken_off(error, on_event)),
         };
         let steps = self.trainer.steps_done();
         if steps > 0 && self.saved != Some(steps) {
@@ -146,26 +153,51 @@ impl<'r, 't> Run<'r, 't> {
         Ok(Outcome { ending, steps, resumed_from, last, best })
     }
 
+    /// All steps until there is a reason to end, and the last one's record.
+    fn steps(&mut self, on_event: OnEvent<'_>) -> Result<(Ending, Option<StepRecord>), Error> {
+        let mut last = None;
+        loop {
+            if let Some(ending) = self.ending()? {
+                return Ok((ending, last));
+            }
+            last = Some(self.step(on_event)?);
+        }
+    }
+
     /// Why there is no further step, if there is none.
-    fn ending(&self) -> Option<Ending> {
+    fn ending(&self) -> Result<Option<Ending>, Error> {
         let out_of_patience = |evaluations: &Evaluations<'_>| {
             let Evaluations { held_out, standing, .. } = evaluations;
             held_out.patience.is_some_and(|patience| standing.stale >= patience)
         };
         if self.trainer.is_finished() {
-            Some(Ending::Finished)
-        } else if self.evaluations.as_ref().is_some_and(out_of_patience) {
-            Some(Ending::OutOfPatience)
-        } else {
-            let stop = self.options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-            stop.then_some(Ending::Stopped)
+            return Ok(Some(Ending::Finished));
         }
+        if self.evaluations.as_ref().is_some_and(out_of_patience) {
+            return Ok(Some(Ending::OutOfPatience));
+        }
+        // A signal does not reach all processes in the same step.
+        let stop = self.options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        Ok(self.trainer.share().any(stop)?.then_some(Ending::Stopped))
+    }
+
+    /// Where another process is gone, the steps that all have done are saved.
+    fn broken_off(&mut self, error: Error, on_event: OnEvent<'_>) -> Error {
+        let steps = self.trainer.steps_done();
+        if matches!(error, Error::Group(_)) && steps > 0 && self.saved != Some(steps) {
+            if let Err(unsaved) = self.save(on_event) {
+                tracing::error!(%unsaved, "no checkpoint of the last step");
+            }
+        }
+        error
     }
 
     /// One step, with the evaluation and the checkpoint that fall due after it.
     fn step(&mut self, on_event: OnEvent<'_>) -> Result<StepRecord, Error> {
         let record = self.trainer.step()?;
-        self.steps.append(&record)?;
+        if let Some(steps) = &mut self.steps {
+            steps.append(&record)?;
+        }
         on_event(Event::Stepped(&record))?;
         let is_best = self.evaluate(on_event)?;
         let every = self.options.checkpointing.every_steps;
@@ -185,30 +217,36 @@ impl<'r, 't> Run<'r, 't> {
         }
         let HeldOut { examples, objective, micro_batch, .. } = held_out;
         let run = self.trainer.run_hash();
-        let found = evaluate(self.trainer.model(), examples, objective, *micro_batch)?;
+        let mut found = evaluate(self.trainer.model(), examples, objective, *micro_batch)?;
+        found.loss = self.trainer.share().of_first(found.loss)?;
         if !found.loss.is_finite() {
             return Err(Error::NonFiniteEvaluation { step, value: found.loss });
         }
         let improves = evaluations.standing.take(step, found.loss, held_out.min_improvement);
         let key = evaluation_key(&run, &held_out.settings(), step);
         let record = EvaluationRecord::new(key, step, found);
-        evaluations.log.append(&record)?;
+        if let Some(log) = &mut evaluations.log {
+            log.append(&record)?;
+        }
         on_event(Event::Evaluated(&record))?;
         Ok(improves && held_out.keep_best)
     }
 
     fn save(&mut self, on_event: OnEvent<'_>) -> Result<(), Error> {
-        self.steps.sync()?;
+        self.saved = Some(self.trainer.steps_done());
+        let Some(steps) = &mut self.steps else { return Ok(()) };
+        steps.sync()?;
         let mut best = None;
         let mut state = HeldOutState::default();
         if let Some(Evaluations { held_out, log, standing }) = &self.evaluations {
-            log.sync()?;
+            if let Some(log) = log {
+                log.sync()?;
+            }
             best = standing.best.filter(|_| held_out.keep_best).map(|best| best.step);
             state = HeldOutState { settings: held_out.settings(), standing: *standing };
         }
         let path = self.trainer.write_checkpoint(self.dir, state)?;
         retention::prune(self.dir, self.options.checkpointing.keep, best)?;
-        self.saved = Some(self.trainer.steps_done());
         on_event(Event::Saved(&path))
     }
 }

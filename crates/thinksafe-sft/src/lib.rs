@@ -67,6 +67,7 @@ mod loss;
 mod objective;
 mod optimizer;
 mod pack;
+mod parallel;
 mod plan;
 mod progress;
 mod record;

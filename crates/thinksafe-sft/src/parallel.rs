@@ -69,7 +69,8 @@ impl<'g> Share<'g> {
     /// The first process's number, on all of them: what each has computed for itself may differ in the last bit.
     pub(crate) fn of_first(self, mine: f64) -> Result<f64, Error> {
         let Some(group) = self.group else { return Ok(mine) };
-        let mut bits = Tensor::from_slice(&[mine.to_bits().cast_signed()]).to_device(group.device());
+        let mut bits =
+            Tensor::from_slice(&[mine.to_bits().cast_signed()]).to_device(group.device());
         group.broadcast(&mut bits, 0)?;
         Ok(f64::from_bits(bits.int64_value(&[0]).cast_unsigned()))
     }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
+use thinksafe_distributed::ProcessGroup;
 use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, PassOptions, Recompute};
 
 use crate::Error;
@@ -13,6 +14,7 @@ use crate::evaluate::{named, to_f64};
 use crate::example::{Example, data_hash};
 use crate::loss::accumulate_gradients;
 use crate::optimizer::{AdamW, clip_gradients};
+use crate::parallel::Share;
 use crate::plan::Plan;
 use crate::record::{StepRecord, step_key};
 use crate::reduction::Denominators;
@@ -37,6 +39,7 @@ pub struct Trainer<'a> {
     gradients: Gradients,
     optimizer: AdamW,
     recompute: Recompute,
+    share: Share<'a>,
     plan: Plan,
     tokens: u64,
 }
@@ -74,7 +77,7 @@ impl<'a> Trainer<'a> {
         }
         config.objective.validate(examples)?;
         let named = trained_parameters(model, &config)?;
-        let gradients = Gradients::new(&named);
+        let gradients = Gradients::with_extra(&named, config.objective.terms.len());
         let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         let run = RunIdentity {
             model: model.weights_hash().clone(),
@@ -96,9 +99,25 @@ impl<'a> Trainer<'a> {
             gradients,
             optimizer,
             recompute,
+            share: Share::whole(),
             plan,
             tokens: 0,
         })
+    }
+
+    /// Trains as one of a group of processes, which all make the same trainer: each computes its share of every global
+    /// batch, and all arrive at the same weights. Micro-batches are dealt out in turn, so a global batch should have at least
+    /// as many as there are processes.
+    ///
+    /// # Errors
+    /// [`Error::Group`] if the processes have not been given the same, or one is gone.
+    pub fn with_group(mut self, group: &'a ProcessGroup) -> Result<Self, Error> {
+        self.share = Share::of(group);
+        self.share.agree("run (settings, data or model)", &self.run_hash())?;
+        if let Some(adapter) = self.model.adapter_hash() {
+            self.share.agree("adapter", &adapter)?;
+        }
+        Ok(self)
     }
 
     /// What of a layer is computed again in the backward pass: memory against time, with the same result to the bit. A run
@@ -114,7 +133,8 @@ impl<'a> Trainer<'a> {
     /// A step after the last one of the schedule is made at the schedule's final rate.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the loss or the gradient is NaN or infinite: weights and optimizer are then as before.
+    /// [`Error::NonFinite`] if the loss or the gradient is NaN or infinite, [`Error::Group`] if another process is gone:
+    /// weights and optimizer are then as before.
     pub fn step(&mut self) -> Result<StepRecord, Error> {
         let step = self.optimizer.steps();
         let micro_batches = self.plan.micro_batches(step);
@@ -124,6 +144,7 @@ impl<'a> Trainer<'a> {
             .collect();
         self.gradients.clear();
         let values = self.accumulate(step, &rows)?;
+        let values = self.share.sum(&mut self.gradients, values)?;
         let norm = clip_gradients(self.gradients.each(), self.config.max_grad_norm);
         let (terms, grad_norm) = read(&values, &norm)?;
         check_finite(step, &rows, &terms, grad_norm)?;
@@ -181,6 +202,10 @@ impl<'a> Trainer<'a> {
         ContentHash::of("thinksafe.sft.run", &(self.config.hash(), data, model, adapter))
     }
 
+    pub(crate) fn share(&self) -> Share<'a> {
+        self.share
+    }
+
     pub(crate) fn identity(&self) -> &RunIdentity {
         &self.run
     }
@@ -202,7 +227,8 @@ impl<'a> Trainer<'a> {
         let mut values = Vec::with_capacity(rows.len());
         // Two trainers in one process would draw from each other's stream.
         let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-        for (micro_step, rows) in rows.iter().enumerate() {
+        let share = self.share;
+        for (micro_step, rows) in rows.iter().enumerate().filter(|(i, _)| share.has(*i)) {
             let (model, gradients) = (&mut *self.model, &mut self.gradients);
             let dropout = Some(dropout_seed(self.config.seed, step, micro_step as u64));
             let options = PassOptions { recompute: self.recompute, dropout };
@@ -247,10 +273,13 @@ fn check_finite(
 ) -> Result<(), Error> {
     let ids = |rows: &[&Example]| rows.iter().map(|e| e.id.clone()).collect();
     let step = step + 1;
-    for (rows, terms) in rows.iter().zip(terms) {
-        let value: f64 = terms.iter().sum();
+    for (index, values) in terms.iter().enumerate() {
+        let value: f64 = values.iter().sum();
         if !value.is_finite() {
-            return Err(Error::NonFinite { quantity: "loss", step, value, examples: ids(rows) });
+            // Of the sum over several processes nobody can say whose it was.
+            let examples =
+                if terms.len() == rows.len() { ids(&rows[index]) } else { ids(&rows.concat()) };
+            return Err(Error::NonFinite { quantity: "loss", step, value, examples });
         }
     }
     if grad_norm.is_finite() {

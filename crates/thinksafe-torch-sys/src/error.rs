@@ -12,7 +12,8 @@ pub struct Error(String);
 pub(crate) type Message = *const c_char;
 
 impl Error {
-    pub(crate) fn new(words: impl Into<String>) -> Self {
+    /// An error in words of one's own.
+    pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 

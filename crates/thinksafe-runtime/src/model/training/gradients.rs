@@ -7,7 +7,9 @@ use tch::{Kind, Tensor};
 /// The gradients of some parameters, in f32, in one piece of memory: what is not among them is frozen.
 #[derive(Debug)]
 pub struct Gradients {
+    /// The gradients, then the extra numbers.
     flat: Tensor,
+    extra: i64,
     names: Vec<String>,
     /// One for each parameter, of its shape, within `flat`.
     views: Vec<Tensor>,
@@ -21,9 +23,15 @@ impl Gradients {
     /// The parameters are recognised by the memory that they share with the model, so they must be the model's own, as
     /// `CausalLm::lora_parameters` and `CausalLm::parameters` give them.
     pub fn new(parameters: &[(String, Tensor)]) -> Self {
+        Self::with_extra(parameters, 0)
+    }
+
+    /// As [`Self::new`], with room behind the gradients for numbers that are to be summed over devices with them.
+    pub fn with_extra(parameters: &[(String, Tensor)], extra: usize) -> Self {
+        let extra = extra as i64;
         let device = parameters.first().map_or(tch::Device::Cpu, |(_, tensor)| tensor.device());
         let total = parameters.iter().map(|(_, tensor)| tensor.numel() as i64).sum::<i64>();
-        let flat = Tensor::zeros([total], (Kind::Float, device));
+        let flat = Tensor::zeros([total + extra], (Kind::Float, device));
         let mut start = 0;
         let view = |(_, parameter): &(String, Tensor)| {
             let count = parameter.numel() as i64;
@@ -39,6 +47,7 @@ impl Gradients {
             names: parameters.iter().map(|(name, _)| name.clone()).collect(),
             views,
             flat,
+            extra,
         }
     }
 
@@ -48,8 +57,18 @@ impl Gradients {
     }
 
     /// All gradients, one behind the other: `[number of parameters]`, f32.
-    pub fn flat(&self) -> &Tensor {
-        &self.flat
+    pub fn flat(&self) -> Tensor {
+        self.flat.narrow(0, 0, self.flat.size()[0] - self.extra)
+    }
+
+    /// The extra numbers: `[extra]`, f32, within [`Self::whole`].
+    pub fn extra(&self) -> Tensor {
+        self.flat.narrow(0, self.flat.size()[0] - self.extra, self.extra)
+    }
+
+    /// Gradients and extra numbers in one piece, to be summed over devices.
+    pub fn whole(&mut self) -> &mut Tensor {
+        &mut self.flat
     }
 
     /// The gradients in the order of the parameters, each of its parameter's shape, f32, within [`Self::flat`].

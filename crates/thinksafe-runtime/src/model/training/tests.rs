@@ -170,7 +170,7 @@ fn bf16_is_near_f32() {
             all_linear(model, 0.0);
         }
         let (a, b) = (gradients(&narrow, &prompts(), KEEP), gradients(&wide, &prompts(), KEEP));
-        let cosine = Tensor::cosine_similarity(a.flat(), b.flat(), 0, 1e-12);
+        let cosine = Tensor::cosine_similarity(&a.flat(), &b.flat(), 0, 1e-12);
         assert!(f64::try_from(cosine).unwrap() > 0.995, "{shape}");
     }
 }
