@@ -41,9 +41,6 @@ fn untrained(gradients: &Named, factor: &str) -> Option<String> {
     let all = gradients.iter().filter(|(name, _)| name.contains(factor));
     let mut none = all.clone().filter(|(_, gradient)| norm(gradient) <= 0.0).map(|(name, _)| name);
     let count = all.count();
-    if count == 0 {
-        return Some(format!("there is no {factor} matrix to train"));
-    }
     let first = none.next()?;
     let others = none.count();
     Some(format!(

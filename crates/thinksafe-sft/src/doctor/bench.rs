@@ -9,12 +9,13 @@ use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Precision, Reco
 use super::batching::at_once;
 use super::loan::{Loan, copies};
 use super::subject::{Named, Pass, Run, Subject};
-use crate::config::{SftConfig, Trainable};
+use crate::config::SftConfig;
 use crate::example::Example;
 use crate::objective::Objective;
 use crate::plan::{BatchSize, Duration, Order};
 use crate::retention::remove_if_present;
 use crate::schedule::{Decay, Schedule, Warmup};
+use crate::trained::trained_parameters;
 use crate::trainer::Trainer;
 use crate::{AdamWConfig, Error};
 
@@ -77,14 +78,6 @@ impl<'m> Bench<'m> {
         let loss = trainer.step()?.loss;
         Ok(Pass { loss, gradients: copies(trainer.gradients()) })
     }
-
-    /// What the configuration trains, as the trainer names it.
-    fn trained(&self) -> Named {
-        match self.config.trainable {
-            Trainable::Lora => self.loan.model.lora_parameters(),
-            Trainable::All => self.loan.model.parameters(),
-        }
-    }
 }
 
 impl Subject for Bench<'_> {
@@ -104,7 +97,7 @@ impl Subject for Bench<'_> {
 
     fn formula(&mut self, examples: &[Example]) -> Result<Pass, Error> {
         self.settle()?;
-        let trained = self.trained();
+        let trained = trained_parameters(self.loan.model, &self.config)?;
         for (_, tensor) in &trained {
             let _ = tensor.set_requires_grad(true);
         }

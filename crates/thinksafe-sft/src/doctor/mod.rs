@@ -119,7 +119,7 @@ pub fn examine_texts(patient: &Patient<'_>) -> Result<Report, Error> {
     Ok(in_order(without_model(patient, &Specimens::of(patient)?)))
 }
 
-/// Makes the checks that train: some fifty passes over at most six examples, each cut to at most 96 tokens.
+/// Makes the checks that train: some fifty passes over at most six examples, each cut to at most 64 tokens.
 ///
 /// What the configuration trains is trained: all weights, or an adapter with the settings of the model's own, else the
 /// default ones. The model gets back its adapter, in new tensors, or a copy of its weights. A checkpoint is written

@@ -6,7 +6,7 @@ use crate::example::Example;
 const COUNT: usize = 6;
 
 /// The longest window in tokens.
-const LONGEST: usize = 96;
+const LONGEST: usize = 64;
 
 /// Takes windows from examples spread over the data; those that the model cannot be trained on are left out.
 ///
@@ -46,9 +46,9 @@ mod tests {
         let windows = of(&examples, 500);
         assert_eq!(windows.len(), COUNT);
         let lengths: Vec<usize> = windows.iter().map(|w| w.ids.len()).collect();
-        assert_eq!(lengths, [16, 32, 48, 3, 3, 3]);
+        assert_eq!(lengths, [11, 22, 32, 3, 3, 3]);
         assert!(windows.iter().all(|w| w.validate(500).is_ok()), "{windows:?}");
-        assert_eq!(windows[0].ids[0], 295, "a third of a window is prompt");
+        assert_eq!(windows[0].ids[0], 297, "a third of a window is prompt");
         assert_eq!(of(&examples[2..], 500), []);
     }
 

@@ -1,6 +1,6 @@
 //! Trainers with planted bugs, and real ones on broken models and settings.
 
-use thinksafe_runtime::{CausalLm, Precision};
+use thinksafe_runtime::{CausalLm, Pattern, Precision};
 
 use super::faulty::{Bug, Faulty};
 use super::{assert_failed, assert_passed, model};
@@ -42,7 +42,10 @@ fn finding_with(bug: Bug, check: Check) -> Finding {
 #[test]
 fn the_trainer_is_healthy_in_every_precision_and_with_all_weights() {
     let all = SftConfig { trainable: Trainable::All, ..super::config() };
+    let frozen = vec![Pattern::new(r".*\.layers\.0\..*").unwrap()];
+    let half = SftConfig { frozen, ..super::config() };
     let cases = [
+        (Precision::F32, half, 0),
         (Precision::F32, super::config(), 0),
         (Precision::Bf16, super::config(), 0),
         (Precision::F32, all, 3),
