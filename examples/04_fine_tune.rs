@@ -4,6 +4,12 @@
 //! cargo run -p thinksafe-examples --example 04_fine_tune
 //! ```
 //!
+//! On several devices, or several processes of one machine's cores, with the same result:
+//!
+//! ```text
+//! torchrun --no-python --nproc-per-node 2 target/release/examples/04_fine_tune
+//! ```
+//!
 //! Ctrl-C stops it after the step it is in, with a checkpoint; started again, it goes on. While it runs,
 //! `tensorboard --logdir runs/steps/tensorboard` shows its curves.
 //!
@@ -13,14 +19,20 @@
 #![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
+use thinksafe_distributed::{Launch, ProcessGroup};
 use thinksafe_examples::{Bar, FineTuning, Inputs, training_texts};
 use thinksafe_filter::Dataset;
-use thinksafe_sft::{Encoding, Ending, Trainer, best_checkpoint, encode, hold_out};
+use thinksafe_runtime::{Device, Recompute};
+use thinksafe_sft::{Encoding, Ending, MicroBatch, Trainer, best_checkpoint, encode, hold_out};
+
+/// How long one process waits for another: the slowest step, evaluation or checkpoint of any.
+const WAIT: Duration = Duration::from_mins(30);
 
 /// Fine-tunes an adapter.
 #[derive(Debug, Parser)]
@@ -39,6 +51,12 @@ struct Options {
     /// End after so many evaluations of the held-out prompts in a row without improvement.
     #[arg(long)]
     patience: Option<u32>,
+    /// Compute layers again in the backward pass instead of keeping their activations: slower, in a fraction of the memory.
+    #[arg(long)]
+    recompute: bool,
+    /// The most tokens that pass through the model at once; otherwise examples pass eight at a time.
+    #[arg(long, value_name = "TOKENS")]
+    micro_tokens: Option<usize>,
     /// Save the adapter that was best on the held-out prompts, not the last one.
     #[arg(long)]
     best: bool,
@@ -47,7 +65,11 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     let run = RunDir::new(&options.out);
-    let inputs = options.inputs.load(&run.root().join("miniature"))?;
+    let launch = Launch::from_torchrun(|name| std::env::var(name).ok())?;
+    let mut inputs = options.inputs.load(&run.root().join("miniature"))?;
+    if launch.world_size > 1 && !inputs.placement.device.is_cpu() {
+        inputs.placement.device = Device::cuda(launch.local_rank)?;
+    }
     let mut model = inputs.load_model()?;
 
     let texts = training_texts(&Dataset::read(run.dataset())?);
@@ -60,9 +82,19 @@ fn main() -> Result<()> {
         encoded.skipped.len()
     );
 
-    let config = inputs.sft_config(Seed(42));
+    let group = ProcessGroup::join(&launch, inputs.placement.device.into(), WAIT)?;
+    let mut config = inputs.sft_config(Seed(42));
+    if let Some(most) = options.micro_tokens {
+        config.batch.micro = MicroBatch::Tokens(most);
+    } else if group.world_size() > 1 {
+        // Something to do for every process.
+        let share = config.batch.examples.div_ceil(group.world_size());
+        config.batch.micro = MicroBatch::Examples(share);
+    }
     let (training, held_out) = hold_out(encoded.examples, options.held_out, config.seed);
-    let mut trainer = Trainer::new(model.model_mut(), &training, config)?;
+    let recompute = if options.recompute { Recompute::Layers } else { Recompute::Nothing };
+    let trainer = Trainer::new(model.model_mut(), &training, config)?;
+    let mut trainer = trainer.with_recompute(recompute).with_group(&group)?;
     let mut bar = Bar::default();
     bar.begin("fine-tune");
     let mut fine_tuning = FineTuning::new(&run, &training, &held_out);
@@ -77,6 +109,9 @@ fn main() -> Result<()> {
         trainer.resume(best)?;
     }
     drop(trainer);
+    if group.rank() > 0 {
+        return Ok(());
+    }
     model.model().save_lora(&run.adapter())?;
     println!("adapter in {}", run.adapter().display());
     if let Some(dir) = options.merged {

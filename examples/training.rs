@@ -33,7 +33,8 @@ impl<'a> FineTuning<'a> {
         Self { run, training, held_out, patience: None }
     }
 
-    /// Trains to the end, or until SIGINT or SIGTERM, and says how it ended and where the report is.
+    /// Trains to the end, or until SIGINT or SIGTERM, and says how it ended and where the report is. Of several processes
+    /// only the first shows and writes anything.
     ///
     /// # Errors
     /// What goes wrong in training, or with the files.
@@ -57,7 +58,11 @@ impl<'a> FineTuning<'a> {
         let mut board = TensorBoard::new(self.run.tensorboard(), || {
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
         });
+        let is_first = trainer.is_first();
         let outcome = fit(trainer, self.run.checkpoints(), options, &mut |event| {
+            if !is_first {
+                return Ok(());
+            }
             let progress = meter.read(event);
             board.write(event, progress.as_ref())?;
             if let Some(progress) = progress {
@@ -65,6 +70,9 @@ impl<'a> FineTuning<'a> {
             }
             Ok(())
         })?;
+        if !is_first {
+            return Ok(outcome);
+        }
         self.report(&outcome)?;
         say(&format!("{}; curves in {}", ending(&outcome), self.run.training_html().display()));
         Ok(outcome)

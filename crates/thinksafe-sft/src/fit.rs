@@ -184,10 +184,12 @@ impl<'r, 't> Run<'r, 't> {
     /// Where another process is gone, the steps that all have done are saved.
     fn broken_off(&mut self, error: Error, on_event: OnEvent<'_>) -> Error {
         let steps = self.trainer.steps_done();
-        if matches!(error, Error::Group(_)) && steps > 0 && self.saved != Some(steps) {
-            if let Err(unsaved) = self.save(on_event) {
-                tracing::error!(%unsaved, "no checkpoint of the last step");
-            }
+        let unsaved = steps > 0 && self.saved != Some(steps);
+        if matches!(error, Error::Group(_))
+            && unsaved
+            && let Err(failure) = self.save(on_event)
+        {
+            tracing::error!(%failure, "no checkpoint of the last step");
         }
         error
     }

@@ -128,6 +128,11 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Whether this process writes logs and checkpoints: it trains alone, or is the first of its group.
+    pub fn is_first(&self) -> bool {
+        self.share.is_first()
+    }
+
     /// Does one optimizer step: forward and backward passes of the micro-batches, clipping, update.
     ///
     /// A step after the last one of the schedule is made at the schedule's final rate.
