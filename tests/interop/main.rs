@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Targets};
+use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Precision, Targets};
 use thinksafe_tests::golden;
 use thinksafe_tests::training::Settings;
 
@@ -67,6 +67,9 @@ struct Train {
     data: PathBuf,
     #[arg(long)]
     settings: PathBuf,
+    /// Of the model; the adapter is in f32.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
     #[arg(long)]
     out: PathBuf,
 }
@@ -83,7 +86,7 @@ fn main() -> Result<(), Failure> {
 
 fn attach(arguments: Attach) -> Result<(), Failure> {
     let Attach { rank, alpha, targets, .. } = arguments;
-    let mut model = load(&arguments.model, None)?;
+    let mut model = load(&arguments.model, None, Placement::CPU_F32)?;
     let targets = Targets::names(targets);
     let config = LoraConfig { rank, alpha, dropout: 0.0, targets, ..LoraConfig::default() };
     model.attach_lora(config, Seed(arguments.seed))?;
@@ -91,7 +94,7 @@ fn attach(arguments: Attach) -> Result<(), Failure> {
 }
 
 fn logits(arguments: &Logits) -> Result<(), Failure> {
-    let model = load(&arguments.model, arguments.adapter.as_deref())?;
+    let model = load(&arguments.model, arguments.adapter.as_deref(), Placement::CPU_F32)?;
     let prompts: Vec<Vec<u32>> = golden::json(&arguments.prompts);
     let mut tensors: Vec<(String, Tensor)> = Vec::new();
     for (index, prompt) in prompts.into_iter().enumerate() {
@@ -103,7 +106,8 @@ fn logits(arguments: &Logits) -> Result<(), Failure> {
 }
 
 fn train(arguments: &Train) -> Result<(), Failure> {
-    let mut model = load(&arguments.model, Some(&arguments.adapter))?;
+    let placement = Placement { precision: arguments.precision, ..Placement::CPU_F32 };
+    let mut model = load(&arguments.model, Some(&arguments.adapter), placement)?;
     let steps = Settings::read(&arguments.settings).train(&mut model, &arguments.data)?;
     thinksafe_core::fs::write_json(arguments.out.join("history.json"), "steps", &steps)?;
     model.save_lora(&arguments.out.join("adapter"))?;
@@ -111,8 +115,8 @@ fn train(arguments: &Train) -> Result<(), Failure> {
     Ok(model.save(&arguments.out.join("merged"))?)
 }
 
-fn load(model: &Path, adapter: Option<&Path>) -> Result<CausalLm, Failure> {
-    let mut model = CausalLm::load(model, Placement::CPU_F32)?;
+fn load(model: &Path, adapter: Option<&Path>, placement: Placement) -> Result<CausalLm, Failure> {
+    let mut model = CausalLm::load(model, placement)?;
     if let Some(adapter) = adapter {
         model.load_lora(adapter)?;
     }
