@@ -16,9 +16,15 @@ from common import GOLDEN
 
 SEED = 50
 SETTINGS = sft.SETTINGS | {"base": "random", "steps": 50, "batch": 1, "accumulation": 4, "lr": 2e-3}
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+EVERY_PROJECTION = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 # By precision: what a step may differ by, relatively, and what the difference may grow by over the run.
 BOUNDS = {"f32": (1e-4, 1e-4), "bf16": (2e-2, 5e-3)}
+
+
+def lora(rank, alpha, modules, exclude=None, layers=None, rslora=False):
+    """Settings of an adapter, as our program reads them."""
+    targets = {"modules": modules, "exclude": exclude, "layers": layers}
+    return {"rank": rank, "alpha": alpha, "rslora": rslora, "dropout": 0.0, "targets": targets}
 
 
 def rows():
@@ -80,9 +86,9 @@ def claims(ours, scratch):
     """`ours` runs our program."""
     base, start = scratch / "base", scratch / "start"
     write_model(base)
-    size = ["--rank", 8, "--alpha", 16, "--targets", ",".join(TARGETS)]
-    ours("attach", "--model", base, *size, "--seed", SEED, "--out", start)
-    data, settings = scratch / "data.json", scratch / "settings.json"
+    adapter, data, settings = (scratch / f"{name}.json" for name in ("lora", "data", "settings"))
+    adapter.write_text(json.dumps(lora(8, 16, EVERY_PROJECTION)))
+    ours("attach", "--model", base, "--lora", adapter, "--seed", SEED, "--out", start)
     texts = rows()
     data.write_text(json.dumps(texts))
     settings.write_text(json.dumps(SETTINGS))

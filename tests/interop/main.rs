@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Precision, Targets};
+use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Precision};
 use thinksafe_tests::golden;
 use thinksafe_tests::training::Settings;
 
@@ -32,12 +32,9 @@ enum Command {
 struct Attach {
     #[arg(long)]
     model: PathBuf,
+    /// A `LoraConfig` as JSON.
     #[arg(long)]
-    rank: u32,
-    #[arg(long)]
-    alpha: f64,
-    #[arg(long, value_delimiter = ',')]
-    targets: Vec<String>,
+    lora: PathBuf,
     #[arg(long)]
     seed: u64,
     #[arg(long)]
@@ -78,17 +75,15 @@ fn main() -> Result<(), Failure> {
     // With one thread a sum is always taken in the same order.
     tch::set_num_threads(1);
     match Arguments::parse().command {
-        Command::Attach(arguments) => attach(arguments),
+        Command::Attach(arguments) => attach(&arguments),
         Command::Logits(arguments) => logits(&arguments),
         Command::Train(arguments) => train(&arguments),
     }
 }
 
-fn attach(arguments: Attach) -> Result<(), Failure> {
-    let Attach { rank, alpha, targets, .. } = arguments;
+fn attach(arguments: &Attach) -> Result<(), Failure> {
+    let config: LoraConfig = golden::json(&arguments.lora);
     let mut model = load(&arguments.model, None, Placement::CPU_F32)?;
-    let targets = Targets::names(targets);
-    let config = LoraConfig { rank, alpha, dropout: 0.0, targets, ..LoraConfig::default() };
     model.attach_lora(config, Seed(arguments.seed))?;
     Ok(model.save_lora(&arguments.out)?)
 }
