@@ -1,4 +1,4 @@
-//! Measures the engine on a checkpoint with random weights; one JSON line for each measurement.
+//! Measures the engine and the trainer on a checkpoint with random weights; one JSON line for each measurement.
 //!
 //! `throughput decode --shape small --precision bf16 --batch 8` measures one thing in this process. `throughput sweep` runs
 //! every combination of shapes, precisions, batches and contexts, each in a process of its own. `cargo xtask bench` runs
@@ -13,6 +13,7 @@ mod ragged;
 mod score;
 mod setting;
 mod sweep;
+mod train;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::setting::Setting;
 
 #[derive(Debug, Parser)]
-#[command(about = "Measures the generation engine; prints JSON lines")]
+#[command(about = "Measures the generation engine and the trainer; prints JSON lines")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +39,8 @@ enum Command {
     Ragged(ragged::Ragged),
     /// Prompts that begin alike, against prompts that have nothing in common.
     Prefix(prefix::Prefix),
+    /// Optimizer steps of an adapter on every projection.
+    Train(train::Train),
     /// Compare greedy tokens on a device with those on the CPU, in f32.
     Agree(agree::Agree),
     /// Every combination of the values given, each in a process of its own.
@@ -51,6 +54,7 @@ fn main() -> Result<()> {
         Command::Score(score) => score.measure()?.to_string(),
         Command::Ragged(ragged) => ragged.measure()?.to_string(),
         Command::Prefix(prefix) => prefix.measure()?.to_string(),
+        Command::Train(train) => train.measure()?.to_string(),
         Command::Agree(agree) => agree.compare()?.to_string(),
         Command::Sweep(sweep) => return sweep.run(),
     };

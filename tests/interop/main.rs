@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Targets};
+use thinksafe_runtime::{CausalLm, LoraConfig, Mode, PaddedBatch, Placement, Precision};
 use thinksafe_tests::golden;
 use thinksafe_tests::training::Settings;
 
@@ -36,12 +36,9 @@ enum Command {
 struct Attach {
     #[arg(long)]
     model: PathBuf,
+    /// A `LoraConfig` as JSON.
     #[arg(long)]
-    rank: u32,
-    #[arg(long)]
-    alpha: f64,
-    #[arg(long, value_delimiter = ',')]
-    targets: Vec<String>,
+    lora: PathBuf,
     #[arg(long)]
     seed: u64,
     #[arg(long)]
@@ -71,6 +68,9 @@ struct Train {
     data: PathBuf,
     #[arg(long)]
     settings: PathBuf,
+    /// Of the model; the adapter is in f32.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
     #[arg(long)]
     out: PathBuf,
 }
@@ -87,24 +87,22 @@ fn main() -> Result<(), Failure> {
     // With one thread a sum is always taken in the same order.
     tch::set_num_threads(1);
     match Arguments::parse().command {
-        Command::Attach(arguments) => attach(arguments),
+        Command::Attach(arguments) => attach(&arguments),
         Command::Logits(arguments) => logits(&arguments),
         Command::Train(arguments) => train(&arguments),
         Command::Watch(arguments) => watch::watch(&arguments.model, &arguments.out),
     }
 }
 
-fn attach(arguments: Attach) -> Result<(), Failure> {
-    let Attach { rank, alpha, targets, .. } = arguments;
-    let mut model = load(&arguments.model, None)?;
-    let targets = Targets::names(targets);
-    let config = LoraConfig { rank, alpha, dropout: 0.0, targets, ..LoraConfig::default() };
+fn attach(arguments: &Attach) -> Result<(), Failure> {
+    let config: LoraConfig = golden::json(&arguments.lora);
+    let mut model = load(&arguments.model, None, Placement::CPU_F32)?;
     model.attach_lora(config, Seed(arguments.seed))?;
     Ok(model.save_lora(&arguments.out)?)
 }
 
 fn logits(arguments: &Logits) -> Result<(), Failure> {
-    let model = load(&arguments.model, arguments.adapter.as_deref())?;
+    let model = load(&arguments.model, arguments.adapter.as_deref(), Placement::CPU_F32)?;
     let prompts: Vec<Vec<u32>> = golden::json(&arguments.prompts);
     let mut tensors: Vec<(String, Tensor)> = Vec::new();
     for (index, prompt) in prompts.into_iter().enumerate() {
@@ -116,7 +114,8 @@ fn logits(arguments: &Logits) -> Result<(), Failure> {
 }
 
 fn train(arguments: &Train) -> Result<(), Failure> {
-    let mut model = load(&arguments.model, Some(&arguments.adapter))?;
+    let placement = Placement { precision: arguments.precision, ..Placement::CPU_F32 };
+    let mut model = load(&arguments.model, Some(&arguments.adapter), placement)?;
     let steps = Settings::read(&arguments.settings).train(&mut model, &arguments.data)?;
     thinksafe_core::fs::write_json(arguments.out.join("history.json"), "steps", &steps)?;
     model.save_lora(&arguments.out.join("adapter"))?;
@@ -124,8 +123,8 @@ fn train(arguments: &Train) -> Result<(), Failure> {
     Ok(model.save(&arguments.out.join("merged"))?)
 }
 
-fn load(model: &Path, adapter: Option<&Path>) -> Result<CausalLm, Failure> {
-    let mut model = CausalLm::load(model, Placement::CPU_F32)?;
+fn load(model: &Path, adapter: Option<&Path>, placement: Placement) -> Result<CausalLm, Failure> {
+    let mut model = CausalLm::load(model, placement)?;
     if let Some(adapter) = adapter {
         model.load_lora(adapter)?;
     }

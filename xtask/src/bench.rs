@@ -50,7 +50,12 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
     /// What to measure.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "decode,score,ragged,prefix")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "decode,score,ragged,prefix,train"
+    )]
     what: Vec<What>,
     /// Shapes for the loads of many prompts, ragged and prefix.
     #[arg(long, value_delimiter = ',', default_value = "tiny")]
@@ -83,6 +88,8 @@ pub(crate) enum What {
     Ragged,
     /// Prompts that begin alike; ours only.
     Prefix,
+    /// Optimizer steps of an adapter on every projection.
+    Train,
 }
 
 impl What {
@@ -93,6 +100,7 @@ impl What {
             Self::Score => "score",
             Self::Ragged => "ragged",
             Self::Prefix => "prefix",
+            Self::Train => "train",
         }
     }
 }

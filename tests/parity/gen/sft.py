@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 def trainer(model, tokenizer, rows, settings, scratch):
-    """TRL's trainer over rows of {ids, prompt}, in their order, in float32 on the CPU."""
+    """TRL's trainer over rows of {ids, prompt}, in their order, on the CPU; in float32 unless `bf16` is set."""
     data = [
         {"input_ids": r["ids"], "completion_mask": [int(i >= r["prompt"]) for i in range(len(r["ids"]))]} for r in rows
     ]
@@ -57,7 +57,7 @@ def trainer(model, tokenizer, rows, settings, scratch):
         train_sampling_strategy="sequential",
         max_length=None,
         packing=False,
-        bf16=False,
+        bf16=settings.get("bf16", False),
         gradient_checkpointing=False,
         use_cpu=True,
         logging_steps=1,
@@ -71,7 +71,8 @@ def trainer(model, tokenizer, rows, settings, scratch):
 
 def train(base, start, tokenizer, rows, settings):
     """Trains the adapter of a folder; the history of steps, and the model."""
-    model = PeftModel.from_pretrained(load(base), start, is_trainable=True)
+    dtype = torch.bfloat16 if settings.get("bf16") else torch.float32
+    model = PeftModel.from_pretrained(load(base, dtype), start, is_trainable=True)
     model.train()
     with tempfile.TemporaryDirectory() as scratch:
         run = trainer(model, AutoTokenizer.from_pretrained(tokenizer), rows, settings, scratch)

@@ -9,7 +9,17 @@ const FIGURES: [&str; 5] = ["decode_tok_s", "prefill_tok_s", "tok_s", "seconds",
 
 /// What a row is known by, whatever it measured.
 pub(crate) fn key(row: &Value) -> Vec<String> {
-    let names = ["what", "shape", "device", "precision", "threads", "batch", "context", "requests"];
+    let names = [
+        "what",
+        "shape",
+        "device",
+        "precision",
+        "threads",
+        "batch",
+        "context",
+        "requests",
+        "checkpointing",
+    ];
     names.iter().map(|name| row[*name].to_string()).collect()
 }
 
@@ -17,6 +27,9 @@ pub(crate) fn key(row: &Value) -> Vec<String> {
 pub(crate) fn variant(line: &Value) -> String {
     if line["failed"].is_string() {
         return format!("{} failed", line["program"].as_str().unwrap_or_default());
+    }
+    if let Some(variant) = line["variant"].as_str() {
+        return variant.to_owned();
     }
     match (line["cache"].as_str(), line["method"].as_str()) {
         (Some(cache), _) => format!("{cache} cache"),
@@ -49,12 +62,22 @@ pub(crate) fn summary(line: &Value) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// What the losses of one step may differ by, relatively: rounding in bf16.
+const SAME_LOSS: f64 = 5e-3;
+
 /// Fails if a peer computed something else than we did.
 pub(crate) fn same_work(ours: &Value, theirs: &[Value]) -> Result<(), Error> {
-    let wrong = theirs
-        .iter()
-        .filter(|line| line["failed"].is_null() && line["checksum"] != ours["checksum"])
-        .map(|line| format!("{} worked on {}", variant(line), line["checksum"]));
+    let ran = theirs.iter().filter(|line| line["failed"].is_null());
+    let wrong = ran.filter_map(|line| {
+        let other = |field: &str| format!("{} has {field} {}", variant(line), line[field]);
+        if line["checksum"] != ours["checksum"] {
+            return Some(other("checksum"));
+        }
+        let loss = |side: &Value| side["loss"].as_f64();
+        let losses = loss(ours).zip(loss(line));
+        let apart = losses.is_some_and(|(a, b)| (a / b - 1.0).abs() > SAME_LOSS);
+        apart.then(|| other("loss"))
+    });
     let findings: Vec<String> = wrong.collect();
     if findings.is_empty() {
         Ok(())
@@ -93,6 +116,15 @@ pub(crate) fn best<'a>(row: &'a Value, figure: &str) -> Option<&'a Value> {
     ran.max_by(|a, b| {
         let rate = |peer: &Value| peer[figure].as_f64().unwrap_or(0.0);
         rate(a).total_cmp(&rate(b))
+    })
+}
+
+/// The row's peer that needed the least memory.
+pub(crate) fn leanest(row: &Value) -> Option<&Value> {
+    let ran = row["peers"].as_array()?.iter().filter(|peer| peer["peak_mib"].is_number());
+    ran.min_by(|a, b| {
+        let peak = |peer: &Value| peer["peak_mib"].as_f64().unwrap_or(f64::INFINITY);
+        peak(a).total_cmp(&peak(b))
     })
 }
 
@@ -172,5 +204,9 @@ mod tests {
         run["theirs"][1]["checksum"] = "2".into();
         let error = same_work(&run["ours"], run["theirs"].as_array().unwrap()).unwrap_err();
         assert!(error.to_string().contains("static cache"), "{error}");
+        let trained = |loss: f64| json!({"checksum": "1", "variant": "trl", "loss": loss});
+        assert!(same_work(&trained(10.0), &[trained(10.01)]).is_ok());
+        let error = same_work(&trained(10.0), &[trained(10.2)]).unwrap_err();
+        assert!(error.to_string().contains("trl has loss 10.2"), "{error}");
     }
 }

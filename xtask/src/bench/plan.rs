@@ -24,6 +24,8 @@ pub(crate) struct Case {
 pub(crate) struct Peer {
     pub(crate) script: &'static str,
     pub(crate) arguments: Vec<String>,
+    /// Whether freed memory stays with its process, for speed.
+    pub(crate) keeps_memory: bool,
 }
 
 /// All measurements, small models first.
@@ -31,7 +33,7 @@ pub(crate) fn cases(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     for &what in &options.what {
         let shapes = match what {
-            What::Decode | What::Score => &options.shapes,
+            What::Decode | What::Score | What::Train => &options.shapes,
             What::Ragged | What::Prefix => &options.load_shapes,
         };
         for shape in shapes {
@@ -59,6 +61,11 @@ fn of_one_model(options: &Options, what: What, shape: &str, precision: &str) -> 
         What::Prefix => {
             let both = json!({"requests": options.requests});
             vec![base.case(both, &["--batch", &options.load_batch.to_string()], Vec::new())]
+        }
+        What::Train => {
+            let sizes =
+                [256, 1024].into_iter().flat_map(|context| [(context, true), (context, false)]);
+            sizes.map(|(context, checkpointing)| base.train(context, checkpointing)).collect()
         }
     }
 }
@@ -97,13 +104,30 @@ impl Base<'_> {
         case
     }
 
+    /// A step of as many tokens as the shape can take beside whole logits.
+    fn train(&self, context: usize, checkpointing: bool) -> Case {
+        let tokens = match self.shape {
+            "tiny" | "small" => 2048,
+            _ => 1024,
+        };
+        let both = json!({"batch": tokens / context, "context": context,
+            "checkpointing": checkpointing});
+        let mut leanest = Peer::new("train.py", &["--tile", "2048"]);
+        leanest.keeps_memory = false;
+        let mut case = self.case(both, &[], vec![leanest]);
+        for trainer in ["trl", "transformers"] {
+            case.candidates.push(Peer::new("train.py", &["--trainer", trainer]));
+        }
+        case
+    }
+
     fn case(&self, both: Value, ours: &[&str], peers: Vec<Peer>) -> Case {
         let Self { options, what, shape, precision } = *self;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores() } else { options.threads };
         // Short runs are repeated within a process, long ones only by the pairs.
         let repetitions = match (what, shape) {
-            (What::Decode | What::Score, "tiny") => 3,
+            (What::Decode | What::Score, "tiny") | (What::Train, _) => 3,
             _ => 1,
         };
         let mut all = json!({"device": options.device, "precision": precision,
@@ -121,7 +145,7 @@ impl Base<'_> {
 impl Peer {
     fn new(script: &'static str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Self { script, arguments }
+        Self { script, arguments, keeps_memory: true }
     }
 }
 
@@ -228,6 +252,7 @@ mod tests {
         assert_eq!(count(What::Decode), 3 * 2 * 3 * 2);
         assert_eq!(count(What::Score), 3 * 2);
         assert_eq!((count(What::Ragged), count(What::Prefix)), (2, 2));
+        assert_eq!(count(What::Train), 3 * 2 * 2 * 2);
     }
 
     #[test]

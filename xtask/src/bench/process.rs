@@ -53,11 +53,13 @@ impl Programs {
         // The checkpoint is there: ours ran before, or makes sure of it now.
         command.arg("--model").arg(self.checkpoint(&case.shape)?);
         command.env("HF_HUB_OFFLINE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-        // A cache that grows by concatenation returns large blocks to the system and has them zeroed again, which takes
-        // more time than the model: memory that is kept makes long texts twice as fast.
-        command.env("MALLOC_MMAP_THRESHOLD_", "8589934592");
-        command.env("MALLOC_TRIM_THRESHOLD_", "17179869184");
-        command.env("MALLOC_TOP_PAD_", "1073741824");
+        if peer.keeps_memory {
+            // A cache that grows by concatenation, or logits of every micro-batch, return large blocks to the system and
+            // have them zeroed again, which takes as much time as the model.
+            command.env("MALLOC_MMAP_THRESHOLD_", "8589934592");
+            command.env("MALLOC_TRIM_THRESHOLD_", "17179869184");
+            command.env("MALLOC_TOP_PAD_", "1073741824");
+        }
         let start = |source| Error::Start { command: peer.script.to_owned(), source };
         let output = command.output().map_err(start)?;
         let mut found = lines(&String::from_utf8_lossy(&output.stdout));

@@ -35,7 +35,7 @@ struct Table {
     lines: fn(&Value) -> Vec<String>,
 }
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 6] = [
     Table {
         what: "decode",
         title: "Decoding",
@@ -65,6 +65,12 @@ const TABLES: [Table; 5] = [
         title: "Common prefix",
         head: "| shape | precision | prompts | s shared | s unshared | share of the time |",
         lines: prefix,
+    },
+    Table {
+        what: "train",
+        title: "Fine-tuning",
+        head: "| shape | precision | batch × context | checkpointing | tok/s | share of matrix rate | fastest | its tok/s | ratio | leanest | its tok/s | ratio | peak MiB | fastest | ratio | leanest | ratio |",
+        lines: train,
     },
 ];
 
@@ -141,6 +147,30 @@ fn prefix(row: &Value) -> Vec<String> {
     ])]
 }
 
+fn train(row: &Value) -> Vec<String> {
+    let ours = &row["ours"];
+    let peers = [compare::best(row, "tok_s"), compare::leanest(row)];
+    let peers = peers.map(|peer| peer.unwrap_or(&Value::Null));
+    let speed = |peer: &Value| {
+        let name = peer["variant"].as_str().unwrap_or("failed");
+        format!("{name} | {} | {}", number(&peer["tok_s"]), ratio(peer, "tok_s"))
+    };
+    let peak =
+        |peer: &Value| format!("{} | {}", number(&peer["peak_mib"]), ratio(peer, "peak_mib"));
+    vec![line(&[
+        model(row),
+        format!("{} × {}", row["batch"], row["context"]),
+        if row["checkpointing"] == true { "on" } else { "off" }.to_owned(),
+        number(&ours["tok_s"]),
+        percent(&ours["matrix_share"]),
+        speed(peers[0]),
+        speed(peers[1]),
+        number(&ours["peak_mib"]),
+        peak(peers[0]),
+        peak(peers[1]),
+    ])]
+}
+
 fn line(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }
@@ -197,7 +227,7 @@ mod tests {
             json!({"what": what, "shape": "tiny", "precision": "f32", "batch": 8, "context": 64,
                 "requests": 256, "ours": figures, "peers": [peer]})
         };
-        let text = markdown(&["decode", "score", "ragged", "prefix"].map(row));
+        let text = markdown(&["decode", "score", "ragged", "prefix", "train"].map(row));
         assert!(text.contains("| tiny | f32 | 8 | 64 | 812 | 812 | static | 2.00 (1.50-2.50) |"));
         for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
             let columns: Vec<usize> = table.lines().map(|l| l.matches('|').count()).collect();
