@@ -15,6 +15,8 @@ pub struct Segments {
     pub ids: Vec<u32>,
     /// The parts, in order, without gaps and without overlap; empty parts are left out.
     pub spans: Vec<Span>,
+    /// For each id, the byte of its part's text at which it begins.
+    starts: Vec<usize>,
 }
 
 /// A part of an example.
@@ -55,6 +57,17 @@ impl Segments {
     pub fn range(&self, kind: SpanKind) -> Range<usize> {
         self.spans.iter().find(|s| s.kind == kind).map_or(0..0, |s| s.range.clone())
     }
+
+    /// The ids of the thinking or the answer that begin within these bytes of the trace's text; empty for other parts.
+    pub fn within(&self, kind: SpanKind, bytes: &Range<usize>) -> Range<usize> {
+        if !matches!(kind, SpanKind::Thinking | SpanKind::Answer) {
+            return 0..0;
+        }
+        let part = self.range(kind);
+        let starts = &self.starts[part.clone()];
+        let before = |byte: usize| part.start + starts.partition_point(|start| *start < byte);
+        before(bytes.start)..before(bytes.end.max(bytes.start))
+    }
 }
 
 impl Chat {
@@ -88,25 +101,29 @@ impl Chat {
             parts.push((SpanKind::ThinkClose, format!("\n{}\n\n", tags.close)));
         }
         parts.push((SpanKind::Answer, shield.cover(&trace.answer)?));
+        let whole: Vec<usize> = parts.iter().map(|(_, part)| part.len()).collect();
         skip_opening(&mut parts, &opening)?;
 
         // After an added token there is none to cross from, and what follows is encoded as a text's beginning.
         if !self.tokenizer().ends_added(&text) {
             text.push(shield.boundary());
         }
-        let mut starts = vec![(SpanKind::Prompt, 0)];
-        for (kind, part) in parts {
-            starts.push((kind, text.len()));
+        let mut starts = vec![Start { kind: SpanKind::Prompt, at: 0, skipped: 0 }];
+        for ((kind, part), whole) in parts.into_iter().zip(whole) {
+            starts.push(Start { kind, at: text.len(), skipped: whole - part.len() });
             text.push_str(&part);
         }
         let placed = self.tokenizer().encode_covered(&text, &shield)?;
         let mut ids: Vec<u32> = placed.iter().map(|(id, _)| *id).collect();
         let leading = self.leading_for(&ids).to_vec();
         let mut spans = spans(&starts, &placed, leading.len());
+        let mut places = places(&starts, &placed, &text, |c| shield.plain(c).len_utf8());
+        places.splice(0..0, std::iter::repeat_n(0, leading.len()));
         ids.splice(0..0, leading);
         spans.push(Span { kind: SpanKind::EndOfTurn, range: ids.len()..ids.len() + 1 });
         ids.push(self.turn_end()?);
-        Ok(Segments { ids, spans })
+        places.push(0);
+        Ok(Segments { ids, spans, starts: places })
     }
 }
 
@@ -126,12 +143,43 @@ fn skip_opening(parts: &mut [(SpanKind, String)], opening: &str) -> Result<(), E
     Err(Error::Opening { opening: opening.to_owned() })
 }
 
+/// Where a part begins in the text that is encoded.
+struct Start {
+    kind: SpanKind,
+    /// The byte of that text.
+    at: usize,
+    /// How many bytes of the part the template has written already.
+    skipped: usize,
+}
+
+/// For each token, the byte of its part, as it was before it was covered, at which it begins.
+fn places(
+    starts: &[Start],
+    placed: &[(u32, usize)],
+    text: &str,
+    plain_len: impl Fn(char) -> usize,
+) -> Vec<usize> {
+    let mut later = starts.iter().peekable();
+    let (mut at, mut place) = (0, 0);
+    let of_token = |(_, start): &(u32, usize)| {
+        while let Some(part) = later.next_if(|part| part.at <= *start) {
+            (at, place) = (part.at, part.skipped);
+        }
+        if let Some(passed) = text.get(at..*start) {
+            place += passed.chars().map(&plain_len).sum::<usize>();
+            at = *start;
+        }
+        place
+    };
+    placed.iter().map(of_token).collect()
+}
+
 /// Gives each token to the part in which it begins.
-fn spans(starts: &[(SpanKind, usize)], placed: &[(u32, usize)], leading: usize) -> Vec<Span> {
+fn spans(starts: &[Start], placed: &[(u32, usize)], leading: usize) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut from = 0;
-    for (at, (kind, _)) in starts.iter().enumerate() {
-        let end = starts.get(at + 1).map_or(usize::MAX, |(_, next)| *next);
+    for (index, Start { kind, .. }) in starts.iter().enumerate() {
+        let end = starts.get(index + 1).map_or(usize::MAX, |next| next.at);
         let count = placed[from..].iter().take_while(|(_, start)| *start < end).count();
         let shift = if from == 0 { 0 } else { leading };
         if count > 0 {

@@ -1,7 +1,9 @@
 //! From texts to examples: token ids, and what of them is learnt.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
-use thinksafe_chat::{Chat, SpanKind};
+use thinksafe_chat::{Chat, Segments, SpanKind};
 use thinksafe_core::message::Message;
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::trace::Trace;
@@ -10,7 +12,7 @@ use crate::Error;
 use crate::example::Example;
 
 /// One text to learn: a conversation without steering, and the assistant turn that follows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "plain data that callers fill in")]
 pub struct TrainingText {
     /// A name, for messages.
@@ -21,18 +23,75 @@ pub struct TrainingText {
     pub trace: Trace,
     /// The prompt's label, if known.
     pub label: Option<PromptLabel>,
+    /// Stretches of the trace with weights of their own, in place of those that [`Supervise`] gives; where two overlap, the
+    /// later one counts.
+    pub spans: Vec<WeightedSpan>,
+}
+
+/// A stretch of a trace with a weight of its own: 0 for what is only to be read (a tool's result, a step that is wrong),
+/// more than 1 for what matters most (the final number).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers fill in")]
+pub struct WeightedSpan {
+    /// The text that it is in.
+    pub part: TracePart,
+    /// The bytes of that text. The tokens that begin among them are meant.
+    pub bytes: Range<usize>,
+    /// The weight of each of its tokens.
+    pub weight: f32,
+}
+
+/// A text of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a trace has these two")]
+pub enum TracePart {
+    /// `Trace::thinking`.
+    Thinking,
+    /// `Trace::answer`.
+    Answer,
 }
 
 impl TrainingText {
     /// A text of one user message.
     pub fn new(id: impl Into<String>, instruction: impl Into<String>, trace: Trace) -> Self {
-        Self { id: id.into(), messages: vec![Message::user(instruction)], trace, label: None }
+        let messages = vec![Message::user(instruction)];
+        Self { id: id.into(), messages, trace, label: None, spans: Vec::new() }
     }
 
     /// The same text with a prompt label.
     #[must_use]
     pub fn labeled(self, label: PromptLabel) -> Self {
         Self { label: Some(label), ..self }
+    }
+
+    /// The same text with another weight for a stretch of it.
+    #[must_use]
+    pub fn weighted(mut self, part: TracePart, bytes: Range<usize>, weight: f32) -> Self {
+        self.spans.push(WeightedSpan { part, bytes, weight });
+        self
+    }
+}
+
+impl WeightedSpan {
+    /// Sets the weights of the tokens meant.
+    fn apply(
+        &self,
+        trace: &Trace,
+        segments: &Segments,
+        weights: &mut [f32],
+    ) -> Result<(), SkipReason> {
+        let (kind, text) = match self.part {
+            TracePart::Thinking => (SpanKind::Thinking, trace.thinking.as_deref().unwrap_or("")),
+            TracePart::Answer => (SpanKind::Answer, trace.answer.as_str()),
+        };
+        let fits = text.get(self.bytes.clone()).is_some();
+        if !fits || !self.weight.is_finite() || self.weight < 0.0 {
+            return Err(SkipReason::Span { span: self.clone() });
+        }
+        weights[segments.within(kind, &self.bytes)].fill(self.weight);
+        Ok(())
     }
 }
 
@@ -131,7 +190,7 @@ impl Encoded {
 }
 
 /// A text that gave no example.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skipped {
     /// The text.
@@ -141,7 +200,7 @@ pub struct Skipped {
 }
 
 /// Why a text gave no example.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -156,6 +215,12 @@ pub enum SkipReason {
     /// Nothing in it is learnt: what would be was cut off, or the text lacks it.
     #[error("no token is supervised")]
     NothingSupervised,
+    /// A span is not within its text or cuts a character, or its weight is no finite number from 0.
+    #[error("bytes {:?} of its {:?} with weight {} cannot be weighted", span.bytes, span.part, span.weight)]
+    Span {
+        /// The span.
+        span: WeightedSpan,
+    },
     /// The chat template or the tokenizer refused it.
     #[error("it could not be encoded: {reason}")]
     NotEncoded {
@@ -211,6 +276,9 @@ pub(crate) fn encode_one(
     let mut weights = vec![0.0; tokens];
     for span in &segments.spans {
         weights[span.range.clone()].fill(encoding.supervise.weight(span.kind));
+    }
+    for span in &text.spans {
+        span.apply(&text.trace, &segments, &mut weights)?;
     }
     let mut example =
         Example { id: text.id.clone(), ids: segments.ids, weights, label: text.label };

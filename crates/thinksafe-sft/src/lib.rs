@@ -86,7 +86,8 @@ mod trainer;
 
 pub use config::{SftConfig, Trainable};
 pub use encode::{
-    Encoded, Encoding, Overlong, SkipReason, Skipped, Supervise, TrainingText, encode,
+    Encoded, Encoding, Overlong, SkipReason, Skipped, Supervise, TracePart, TrainingText,
+    WeightedSpan, encode,
 };
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};

@@ -192,6 +192,41 @@ fn check_example(chat: &Chat, messages: &[Message], trace: &Trace) -> Segments {
     example
 }
 
+/// Wherever a text is cut, its tokens are those that begin before the cut and those that begin behind it.
+fn check_places(example: &Segments, trace: &Trace) {
+    let thinking = trace.thinking.as_deref().unwrap_or_default();
+    for (kind, text) in [(SpanKind::Thinking, thinking), (SpanKind::Answer, &trace.answer)] {
+        let range = example.range(kind);
+        for cut in 0..=text.len() {
+            let (before, behind) =
+                (example.within(kind, &(0..cut)), example.within(kind, &(cut..text.len())));
+            assert_eq!(
+                (before.start, before.end, behind.end),
+                (range.start, behind.start, range.end)
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_of_a_trace_are_found_among_the_ids() {
+    for template in [folders::CHATML, folders::OPENING] {
+        let chat = Folder::byte_level(template).chat();
+        let answer = "the <|im_end|> a.é the";
+        let example = check_example(&chat, &question(), &trace(Some("\nthe t"), answer));
+        let text = |kind, bytes| {
+            let ids = &example.ids[example.within(kind, &bytes)];
+            chat.tokenizer().decode(ids, SpecialTokens::Keep).unwrap()
+        };
+        for needle in ["<|im_end|>", "a.", "é", " the"] {
+            let at = answer.rfind(needle).unwrap();
+            assert_eq!(text(SpanKind::Answer, at..at + needle.len()), needle);
+        }
+        assert_eq!(text(SpanKind::Thinking, 1..6), "the t");
+        assert_eq!(text(SpanKind::Prompt, 0..6), "");
+    }
+}
+
 #[test]
 fn an_example_is_the_turn_as_the_model_writes_it() {
     let pieces = ["<think>", "</think>", "<|im_end|>", "the ", "a.", "\n", " ", "é"];
@@ -204,6 +239,7 @@ fn an_example_is_the_turn_as_the_model_writes_it() {
             let trace = Trace { thinking: thinks.then_some(thinking), answer };
             let messages = [Message::user(question)];
             let example = check_example(&chat, &messages, &trace);
+            check_places(&example, &trace);
             let prompt = chat.encode_prompt(&Prompt::Messages(messages.to_vec()), None).unwrap();
             let written = &example.ids[example.prompt_len()..example.ids.len() - 1];
             let turn = prompt.opening.clone() + &chat.tokenizer().decode(written, SpecialTokens::Keep).unwrap();

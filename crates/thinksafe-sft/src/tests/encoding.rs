@@ -7,7 +7,7 @@ use thinksafe_core::message::{Message, Prompt};
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::trace::Trace;
 
-use crate::{Encoding, Example, Overlong, SkipReason, Supervise, TrainingText, encode};
+use crate::{Encoding, Example, Overlong, SkipReason, Supervise, TracePart, TrainingText, encode};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tokenizer")
@@ -131,5 +131,42 @@ fn options_out_of_range_are_refused() {
     for (field, encoding) in cases {
         let error = encode(&[], &chat(), &encoding).unwrap_err().to_string();
         assert!(error.contains(field), "{error}");
+    }
+}
+
+#[test]
+fn spans_of_a_trace_have_weights_of_their_own() {
+    let chat = chat();
+    let answer = "so <|im_end|> is 4!";
+    let of = |needle: &str| answer.find(needle).map(|at| at..at + needle.len()).unwrap();
+    let one = |text: TrainingText| {
+        let mut encoded = encode(&[text], &chat, &Encoding::default()).unwrap();
+        encoded.examples.pop().ok_or_else(|| encoded.skipped.remove(0).reason)
+    };
+    let plain = text("a", Some("two and two"), answer);
+    let example = one(plain
+        .clone()
+        .weighted(TracePart::Answer, of("<|im_end|> is"), 0.0)
+        .weighted(TracePart::Thinking, 4..7, 0.0)
+        .weighted(TracePart::Answer, of("4"), 2.0))
+    .unwrap();
+    assert_eq!(learnt(&chat, &example), "<think>\ntwo  two\n</think>\n\nso  4!");
+    let heavy: Vec<u32> = example
+        .ids
+        .iter()
+        .zip(&example.weights)
+        .filter(|(_, w)| **w == 2.0)
+        .map(|(id, _)| *id)
+        .collect();
+    assert_eq!(chat.decode(&heavy).unwrap(), "4");
+
+    let cases = [
+        (TracePart::Answer, 0..99, 1.0),
+        (TracePart::Answer, 0..1, -1.0),
+        (TracePart::Thinking, 0..1, f32::NAN),
+    ];
+    for (part, bytes, weight) in cases {
+        let reason = one(plain.clone().weighted(part, bytes, weight)).unwrap_err();
+        assert!(matches!(reason, SkipReason::Span { .. }), "{reason}");
     }
 }
