@@ -21,7 +21,7 @@ const ROUNDS: u32 = 10;
 #[expect(clippy::print_stdout, reason = "a program")]
 fn main() -> Result<(), Error> {
     let launch = Launch::from_torchrun(|name| std::env::var(name).ok())?;
-    let group = ProcessGroup::join(&launch, Device::Cpu, Duration::from_secs(60))?;
+    let group = ProcessGroup::join(&launch, Device::Cpu, Duration::from_mins(1))?;
     let mut tensor = Tensor::ones([VALUES], (Kind::Float, Device::Cpu));
     group.all_reduce_sum(&mut tensor)?;
     let sum = tensor.double_value(&[VALUES - 1]);

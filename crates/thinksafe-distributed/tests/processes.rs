@@ -2,6 +2,12 @@
 //!
 //! This test program starts itself once for each rank; `rank` is what those processes run.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which fail by panicking; ranks tell the test what they saw"
+)]
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

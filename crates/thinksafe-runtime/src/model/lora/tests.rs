@@ -220,7 +220,7 @@ fn a_choice_of_projections_reads_back() {
 fn a_rank_stabilised_adapter_is_scaled_by_the_root_and_another() {
     let with = |rslora, alpha| {
         let mut model = model(SHAPES[2], Precision::F32);
-        model.attach_lora(LoraConfig { rslora, alpha, ..config() }, Seed(1)).unwrap();
+        model.attach_lora(LoraConfig { alpha, rslora, ..config() }, Seed(1)).unwrap();
         stir_adapter(&model);
         let dir = tempfile::tempdir().unwrap();
         model.save_lora(dir.path()).unwrap();
