@@ -28,7 +28,7 @@ use thinksafe_core::seed::Seed;
 use thinksafe_distributed::{Launch, ProcessGroup};
 use thinksafe_examples::{Bar, FineTuning, Inputs, training_texts};
 use thinksafe_filter::Dataset;
-use thinksafe_runtime::{Device, Recompute};
+use thinksafe_runtime::Recompute;
 use thinksafe_sft::{Encoding, Ending, MicroBatch, Trainer, best_checkpoint, encode, hold_out};
 
 /// How long one process waits for another: the slowest step, evaluation or checkpoint of any.
@@ -67,9 +67,7 @@ fn main() -> Result<()> {
     let run = RunDir::new(&options.out);
     let launch = Launch::from_torchrun(|name| std::env::var(name).ok())?;
     let mut inputs = options.inputs.load(&run.root().join("miniature"))?;
-    if launch.world_size > 1 && !inputs.placement.device.is_cpu() {
-        inputs.placement.device = Device::cuda(launch.local_rank)?;
-    }
+    inputs.take_device_of(&launch)?;
     let mut model = inputs.load_model()?;
 
     let texts = training_texts(&Dataset::read(run.dataset())?);

@@ -12,6 +12,7 @@ use thinksafe_core::judge::{Judge, JudgeIdentity};
 use thinksafe_core::run::RunDir;
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
+use thinksafe_distributed::Launch;
 use thinksafe_eval::benchmark::Settings;
 use thinksafe_filter::{CardInfo, Guard, LlamaGuard3, Source, WildGuard};
 use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
@@ -188,6 +189,17 @@ impl Loaded {
             Some(dir) => read_evaluation(dir, &settings, limit),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Gives each of several processes the CUDA device of its number on this machine.
+    ///
+    /// # Errors
+    /// A device that is not there.
+    pub fn take_device_of(&mut self, launch: &Launch) -> Result<()> {
+        if launch.world_size > 1 && !self.placement.device.is_cpu() {
+            self.placement.device = Device::cuda(launch.local_rank)?;
+        }
+        Ok(())
     }
 
     /// How the model is fine-tuned: as in the paper, at this learning rate.
