@@ -88,7 +88,8 @@ pub(crate) fn c_text(text: &str) -> Result<CString, Error> {
     CString::new(text).map_err(|_| Error::new(format!("{text:?} has a zero byte in it")))
 }
 
-/// A time as C++ takes it. Zero would mean to wait for ever.
+/// A time as C++ takes it. Zero would mean to wait for ever, and libtorch adds to the clock without looking for overflow.
 pub(crate) fn milliseconds(timeout: Duration) -> i64 {
-    i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX).max(1)
+    const YEAR: Duration = Duration::from_hours(365 * 24);
+    timeout.clamp(Duration::from_millis(1), YEAR).as_millis() as i64
 }

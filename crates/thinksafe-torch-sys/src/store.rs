@@ -157,6 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn any_time_is_one_to_wait() {
+        for timeout in [Duration::MAX, Duration::from_secs(u64::MAX / 1000)] {
+            let address = StoreAddress { host: "127.0.0.1", port: free_port(), serve: true };
+            let store = Store::open(address, timeout).unwrap();
+            store.set("key", &[1]).unwrap();
+            store.get("key", &mut [0]).unwrap();
+        }
+    }
+
+    #[test]
     fn waiting_ends() {
         let port = free_port();
         let error = open(port, false).unwrap_err();
