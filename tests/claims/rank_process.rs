@@ -19,7 +19,7 @@ fn main() -> Result<(), Failure> {
     tch::set_num_threads(1);
     let folder = std::env::args().nth(1).ok_or("usage: rank FOLDER")?;
     let launch = Launch::from_torchrun(|name| std::env::var(name).ok())?;
-    let group = ProcessGroup::join(&launch, tch::Device::Cpu, Duration::from_secs(20))?;
+    let group = ProcessGroup::join(&launch, tch::Device::Cpu, Duration::from_mins(1))?;
     train(Path::new(&folder), &group)
 }
 
