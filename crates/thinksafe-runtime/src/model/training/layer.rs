@@ -6,7 +6,6 @@ use super::Gradients;
 use super::attend::Attended;
 use super::attention::{Context, Queried};
 use super::mlp::Gated;
-use super::pass::Recompute;
 use crate::model::decoder::Layer;
 
 /// What a layer keeps between its forward and its backward pass.
@@ -29,22 +28,21 @@ struct Products {
 }
 
 impl Layer {
-    /// `[N, E]` to the layer's result, `[N, E]`.
+    /// `[N, E]` to the layer's result, `[N, E]`; what is to be recomputed is not kept.
     pub(super) fn train(
         &self,
         x: &Tensor,
         context: Context<'_>,
-        recompute: Recompute,
+        recompute: bool,
     ) -> (Tensor, Kept) {
         let (products, attended) = self.products(x, None, context);
         let mut y = self.mlp.output(&products.gated, context.adapters);
         let _ = y.g_add_(&products.middle);
         let x = x.shallow_clone();
-        let kept = match recompute {
-            Recompute::Nothing => Kept { x, attended: Some(attended), products: Some(products) },
-            Recompute::Layers => {
-                Kept { x, attended: Some(attended).filter(Attended::is_light), products: None }
-            }
+        let kept = if recompute {
+            Kept { x, attended: Some(attended).filter(Attended::is_light), products: None }
+        } else {
+            Kept { x, attended: Some(attended), products: Some(products) }
         };
         (y, kept)
     }
