@@ -3,6 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::packed::Run;
+use crate::model::attention::LayerAttention;
+use crate::model::scores::{Scores, Seen};
 
 /// Queries, keys and values of all tokens, rotated: `[N, H * D]`, `[N, K * D]`, `[N, K * D]`.
 pub(super) struct Heads {
@@ -24,7 +26,7 @@ pub(super) struct Attended {
 enum AttendedRun {
     /// The kernel that says the logarithms of its sums, `[B, H, T]`: its derivative recomputes the rest.
     Flash { out: Tensor, log_sums: Tensor },
-    /// Whatever kernel libtorch chooses on a device, with its own graph: inputs that collect gradients, and the result.
+    /// Whatever libtorch does on a device, or with a cap, with its own graph: inputs that collect gradients, and the result.
     Graph { inputs: [Tensor; 3], out: Tensor },
 }
 
@@ -36,13 +38,13 @@ impl Attended {
 }
 
 /// Causal attention within each run's sequences; within a window, where there is one.
-pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, window: Option<i64>) -> Attended {
+pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, layer: LayerAttention) -> Attended {
     let attended: Vec<(Tensor, AttendedRun)> = runs
         .iter()
         .map(|run| {
             let [q, k, v] = [&heads.q, &heads.k, &heads.v].map(|x| run.heads(x, dim));
-            let mask = run.window_mask(window, &q);
-            let attended = attend_run(&q, &k, &v, mask.as_ref());
+            let mask = run.window_mask(layer.window, &q);
+            let attended = attend_run([&q, &k, &v], mask.as_ref(), layer.scores);
             (run.rows(attended.out()), attended)
         })
         .collect();
@@ -57,17 +59,18 @@ pub(super) fn attend_backward(
     dout: &Tensor,
     runs: &[Run],
     dim: i64,
-    window: Option<i64>,
+    layer: LayerAttention,
 ) -> HeadGradients {
     let (mut dq, mut dk, mut dv) = (Vec::new(), Vec::new(), Vec::new());
     for (run, attended) in runs.iter().zip(&attended.runs) {
         let [q, k, v, dout] = [&heads.q, &heads.k, &heads.v, dout].map(|x| run.heads(x, dim));
-        let mask = run.window_mask(window, &q);
+        let mask = run.window_mask(layer.window, &q);
         let gradients = match attended {
             AttendedRun::Flash { out, log_sums } => {
                 let (causal, mask) = (mask.is_none(), mask.as_ref());
+                let scale = layer.scores.scale;
                 Tensor::internal_scaled_dot_product_flash_attention_for_cpu_backward(
-                    &dout, &q, &k, &v, out, log_sums, 0.0, causal, mask, None,
+                    &dout, &q, &k, &v, out, log_sums, 0.0, causal, mask, scale,
                 )
                 .into()
             }
@@ -90,19 +93,24 @@ impl AttendedRun {
 }
 
 /// `[B, H, T, D]` of one run; query heads share key heads.
-fn attend_run(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> AttendedRun {
+fn attend_run([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, scores: Scores) -> AttendedRun {
     let causal = mask.is_none();
-    if q.device() == Device::Cpu {
+    // No kernel has a cap.
+    if q.device() == Device::Cpu && scores.cap.is_none() {
         let (out, log_sums) = Tensor::internal_scaled_dot_product_flash_attention_for_cpu(
-            q, k, v, 0.0, causal, mask, None,
+            q,
+            k,
+            v,
+            0.0,
+            causal,
+            mask,
+            scores.scale,
         );
         return AttendedRun::Flash { out, log_sums };
     }
     let inputs = [q, k, v].map(|x| x.detach().set_requires_grad(true));
-    let [q, k, v] = &inputs;
-    let grouped = q.size()[1] != k.size()[1];
-    let attend = || Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, grouped);
-    let out = tch::with_grad(attend);
+    let seen = mask.map_or(Seen::Earlier, Seen::Masked);
+    let out = tch::with_grad(|| scores.attend(inputs.each_ref(), seen));
     AttendedRun::Graph { inputs, out }
 }
 
