@@ -1,14 +1,66 @@
 //! The gate of the feed-forward block.
 
+use crate::elementary::exp;
 use crate::lanes::Lanes;
 use crate::level::Kernel;
 use crate::pool::{Pool, SharedSlice};
 
-/// `out = silu(gate) · up` for `gate_up` of `[M, 2F]` (gate first) and `out` of `[M, F]`.
+/// The activation of a gate: `x · σ(g(x))`, with a `g` for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the activations that kernels exist for")]
+pub enum Activation {
+    /// `g(x) = x`: SiLU, also called Swish.
+    Silu,
+    /// `g(x) = √(8/π) (x + 0.044715 x³)`: GELU in its approximation by a hyperbolic tangent.
+    GeluTanh,
+}
+
+/// `g` of an [`Activation`], known at compile time.
+pub(crate) trait Gate {
+    /// `g(x)`.
+    fn inner(x: f32) -> f32;
+
+    /// `g'(x)`.
+    fn inner_slope(x: f32) -> f32;
+}
+
+pub(crate) struct Silu;
+
+impl Gate for Silu {
+    #[inline(always)]
+    fn inner(x: f32) -> f32 {
+        x
+    }
+
+    #[inline(always)]
+    fn inner_slope(_: f32) -> f32 {
+        1.0
+    }
+}
+
+pub(crate) struct GeluTanh;
+
+/// √(8/π), twice the √(2/π) of the usual form `x/2 (1 + tanh(u))`, which is `x σ(2u)`.
+const ROOT: f32 = 1.595_769_1;
+const CUBIC: f32 = 0.044_715;
+
+impl Gate for GeluTanh {
+    #[inline(always)]
+    fn inner(x: f32) -> f32 {
+        ROOT * x * (CUBIC * x).mul_add(x, 1.0)
+    }
+
+    #[inline(always)]
+    fn inner_slope(x: f32) -> f32 {
+        ROOT * (3.0 * CUBIC * x).mul_add(x, 1.0)
+    }
+}
+
+/// `out = activation(gate) · up` for `gate_up` of `[M, 2F]` (gate first) and `out` of `[M, F]`.
 ///
 /// # Panics
 /// If the lengths do not fit `rows`.
-pub fn swiglu(pool: &Pool, gate_up: &[f32], rows: usize, out: &mut [f32]) {
+pub fn gate(pool: &Pool, activation: Activation, gate_up: &[f32], rows: usize, out: &mut [f32]) {
     assert!(rows > 0 && gate_up.len() == 2 * out.len(), "gate and up of equal width");
     let width = out.len() / rows;
     assert_eq!(width * rows, out.len(), "{rows} whole rows");
@@ -17,62 +69,33 @@ pub fn swiglu(pool: &Pool, gate_up: &[f32], rows: usize, out: &mut [f32]) {
     pool.split_light(rows, gate_up.len(), &|rows| {
         for row in rows {
             let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
-            level.run(SwiGlu { gate, up, out: out.part(row * width, width) });
+            level.run(Gated { activation, gate, up, out: out.part(row * width, width) });
         }
     });
 }
 
-struct SwiGlu<'a> {
+struct Gated<'a> {
+    activation: Activation,
     gate: &'a [f32],
     up: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl Kernel for SwiGlu<'_> {
+impl Kernel for Gated<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        for ((out, gate), up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
-            *out = gate / (1.0 + exp(-gate)) * up;
+        match self.activation {
+            Activation::Silu => self.by::<Silu>(),
+            Activation::GeluTanh => self.by::<GeluTanh>(),
         }
     }
 }
 
-/// e^x for any x, within 2 units in the last place between the clamps at which f32 under- or overflows.
-///
-/// By the usual reduction x = n·ln 2 + r and a polynomial in r, written so that a loop over it becomes vectors:
-/// the library's `expf` is a call for each element.
-#[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let x = x.clamp(-87.3, 88.0);
-    let n = (x * std::f32::consts::LOG2_E).round_ties_even();
-    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
-    let p = 1.987_569_1e-4f32;
-    let p = p.mul_add(r, 1.398_199_9e-3);
-    let p = p.mul_add(r, 8.333_452e-3);
-    let p = p.mul_add(r, 4.166_579_6e-2);
-    let p = p.mul_add(r, 1.666_666_5e-1);
-    let p = p.mul_add(r, 0.5);
-    let value = p.mul_add(r * r, r) + 1.0;
-    value * f32::from_bits(((n as i32 + 127) as u32) << 23)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp_is_within_two_units_of_the_true_value() {
-        let worst = (-87_000..88_000)
-            .map(|i| {
-                let x = i as f32 * 1e-3;
-                let truth = f64::from(x).exp();
-                (f64::from(exp(x)) - truth).abs() / truth
-            })
-            .fold(0f64, f64::max);
-        assert!(worst < 2.5e-7, "{worst:e}");
-        assert_eq!(exp(0.0).to_bits(), 1f32.to_bits());
-        assert!(exp(f32::NEG_INFINITY) < 1.3e-38 && exp(f32::INFINITY).is_finite());
+impl Gated<'_> {
+    #[inline(always)]
+    fn by<G: Gate>(self) {
+        for ((out, gate), up) in self.out.iter_mut().zip(self.gate).zip(self.up) {
+            *out = gate / (1.0 + exp(-G::inner(*gate))) * up;
+        }
     }
 }

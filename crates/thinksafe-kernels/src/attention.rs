@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::LANES;
-use crate::activation::exp;
 use crate::element::{Element, Stored};
+use crate::elementary::exp;
 use crate::lanes::Lanes;
 use crate::level::{Kernel, Level};
+use crate::softcap::capped;
 
 /// Positions in a block.
 pub const BLOCK: usize = LANES;
@@ -61,11 +62,13 @@ pub struct Attention<'a, C> {
     pub head_dim: usize,
     /// What scores are multiplied by: usually `1 / sqrt(D)`.
     pub scale: f32,
+    /// What the scaled scores are softly capped at, if at all: see [`soft_cap`](crate::soft_cap).
+    pub softcap: Option<f32>,
     /// The blocks of the sequence's positions, in order.
     pub blocks: &'a [KvBlock<'a, C>],
     /// The positions that each query attends to; a start above 0 is a sliding window.
     pub windows: &'a [Range<usize>],
-    /// `[Q, D]`: `softmax(q·kᵀ·scale)·v`.
+    /// `[Q, D]`: `softmax(q·kᵀ·scale)·v`, the scores capped if they are to be.
     pub out: &'a mut [f32],
 }
 
@@ -94,7 +97,7 @@ thread_local! {
 const TOGETHER: usize = 8;
 
 pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
-    let Attention { q, head_dim, scale, blocks, windows, out } = attention;
+    let Attention { q, head_dim, scale, softcap, blocks, windows, out } = attention;
     SCRATCH.with_borrow_mut(|(scores, sums)| {
         let mut from = 0;
         while from < windows.len() {
@@ -106,6 +109,7 @@ pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
                 q: &q[queries.clone()],
                 head_dim,
                 scale,
+                softcap,
                 blocks,
                 windows,
                 positions: span(windows),
@@ -130,6 +134,7 @@ struct Tile<'a, C> {
     q: &'a [f32],
     head_dim: usize,
     scale: f32,
+    softcap: Option<f32>,
     blocks: &'a [KvBlock<'a, C>],
     windows: &'a [Range<usize>],
     positions: Range<usize>,
@@ -154,7 +159,8 @@ impl<C: Stored> Tile<'_, C> {
     /// For `Q` queries, whose scores are computed `B` blocks at a time.
     #[inline(always)]
     fn attend<V: Lanes, const Q: usize, const B: usize>(self) {
-        let Self { q, head_dim, scale, blocks, windows, positions, scores, sums, out } = self;
+        let Self { q, head_dim, scale, softcap, blocks, windows, positions, scores, sums, out } =
+            self;
         let blocks_read = positions.start / BLOCK..positions.end.div_ceil(BLOCK);
         let first = blocks_read.start * BLOCK;
         let blocks = &blocks[blocks_read];
@@ -172,7 +178,11 @@ impl<C: Stored> Tile<'_, C> {
             at += 1;
         }
         for (scores, window) in scores.chunks_exact_mut(stride).zip(windows) {
-            softmax(scores, window.start - first..window.end - first);
+            let window = window.start - first..window.end - first;
+            if let Some(cap) = softcap {
+                capped(&mut scores[window.clone()], cap);
+            }
+            softmax(scores, window);
         }
         let width = padded(head_dim);
         sums.resize((Q * width).max(sums.len()), 0.0);

@@ -5,7 +5,7 @@
 //! A language model that decodes a batch multiplies a handful of rows with every weight it has, once a step. General
 //! matrix libraries are made for many rows; here weights are packed once for few ([`PackedMatrix`]), keys lie so
 //! that sixteen scores are computed at a time ([`attend`]), and what lies between the products is fused
-//! ([`add_rms_norm`], [`norm_and_rotate`], [`swiglu`]). [`Scan`] finds what matters in a row of logits.
+//! ([`add_rms_norm`], [`norm_and_rotate`], [`gate`]). [`Scan`] finds what matters in a row of logits.
 //!
 //! **One source, any machine.** Each kernel is written once over sixteen lanes and compiled for AVX-512 with and
 //! without its bf16 products, for AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All use fused
@@ -26,6 +26,7 @@
 mod activation;
 mod attention;
 mod element;
+mod elementary;
 mod lanes;
 mod level;
 mod matmul;
@@ -35,10 +36,11 @@ mod pool;
 mod rope;
 mod round;
 mod scan;
+mod softcap;
 mod step;
 pub mod training;
 
-pub use activation::swiglu;
+pub use activation::{Activation, gate};
 pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};
 pub use element::Element;
 pub use level::Level;
@@ -48,6 +50,7 @@ pub use pack::PackedMatrix;
 pub use pool::Pool;
 pub use rope::norm_and_rotate;
 pub use scan::{SCAN_BLOCK, Scan, sum_exp};
+pub use softcap::soft_cap;
 
 /// Lanes of one vector: sixteen `f32` fill an AVX-512 register, or two of AVX2.
 pub(crate) const LANES: usize = 16;

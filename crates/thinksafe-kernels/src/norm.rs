@@ -22,14 +22,14 @@ pub fn rms_norm(pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut 
     });
 }
 
-/// Adds `delta` to the residual stream `x` and normalises the sum into `out`: one pass over what a block hands on.
+/// Adds `multiplier · delta` to the residual stream `x` and normalises the sum into `out`: one pass over what a block hands on.
 ///
 /// # Panics
 /// As [`rms_norm`], and if `delta` differs from `x` in length.
 pub fn add_rms_norm(
     pool: &Pool,
     x: &mut [f32],
-    delta: &[f32],
+    (delta, multiplier): (&[f32], f32),
     (weight, epsilon): (&[f32], f32),
     out: &mut [f32],
 ) {
@@ -42,7 +42,7 @@ pub fn add_rms_norm(
     pool.split_light(rows, values, &|rows| {
         for row in rows {
             let x = x.part(row * width, width);
-            level.run(Add { x, delta: &delta[row * width..][..width] });
+            level.run(Add { x, delta: &delta[row * width..][..width], multiplier });
             level.run(Norm { x, weight, epsilon, out: out.part(row * width, width) });
         }
     });
@@ -51,13 +51,14 @@ pub fn add_rms_norm(
 struct Add<'a> {
     x: &'a mut [f32],
     delta: &'a [f32],
+    multiplier: f32,
 }
 
 impl Kernel for Add<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         for (x, delta) in self.x.iter_mut().zip(self.delta) {
-            *x += delta;
+            *x += delta * self.multiplier;
         }
     }
 }

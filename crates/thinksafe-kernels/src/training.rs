@@ -4,19 +4,19 @@
 //! into parts and run them on threads of its own. Values are f32 or bf16; all arithmetic is f32, rounded once at the end.
 
 mod attention;
+mod gate;
 mod losses;
 mod norm;
 mod rotary;
-mod swiglu;
 mod values;
 
 use half::bf16;
 
 pub use attention::{AttentionBackward, AttentionForward, AttentionShape, HeadRows};
+pub use gate::{GatedBackward, GatedRows};
 pub use losses::{CrossEntropyRows, KlRows};
 pub use norm::{NormBackward, NormRows};
 pub use rotary::{MOST as MOST_HEAD_VALUES, RotaryBackward, RotaryRows, Rotation};
-pub use swiglu::{SwiGluBackward, SwiGluRows};
 
 use crate::element::Element;
 use crate::level::Level;
@@ -38,9 +38,9 @@ pub trait Trainable: Element {
     /// The derivative of [`rotary`](Self::rotary).
     fn rotary_backward(level: Level, rows: RotaryBackward<'_, Self>);
     /// The gate of the feed-forward block.
-    fn swiglu(level: Level, rows: SwiGluRows<'_, Self>);
-    /// The derivative of [`swiglu`](Self::swiglu).
-    fn swiglu_backward(level: Level, rows: SwiGluBackward<'_, Self>);
+    fn gate(level: Level, rows: GatedRows<'_, Self>);
+    /// The derivative of [`gate`](Self::gate).
+    fn gate_backward(level: Level, rows: GatedBackward<'_, Self>);
     /// Cross-entropy on logits, which become its gradient.
     fn cross_entropy(level: Level, rows: CrossEntropyRows<'_, Self>);
     /// A Kullback-Leibler divergence between two rows of logits, of which one becomes its gradient.
@@ -68,10 +68,10 @@ macro_rules! compile {
             fn rotary_backward(level: Level, rows: RotaryBackward<'_, Self>) {
                 level.run(rows);
             }
-            fn swiglu(level: Level, rows: SwiGluRows<'_, Self>) {
+            fn gate(level: Level, rows: GatedRows<'_, Self>) {
                 level.run(rows);
             }
-            fn swiglu_backward(level: Level, rows: SwiGluBackward<'_, Self>) {
+            fn gate_backward(level: Level, rows: GatedBackward<'_, Self>) {
                 level.run(rows);
             }
             fn cross_entropy(level: Level, rows: CrossEntropyRows<'_, Self>) {

@@ -3,8 +3,8 @@
 
 use half::bf16;
 use thinksafe_kernels::{
-    Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm, attend,
-    block_len, matmul, norm_and_rotate, rms_norm, store_key, store_value, swiglu,
+    Activation, Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm,
+    attend, block_len, gate, matmul, norm_and_rotate, rms_norm, soft_cap, store_key, store_value,
 };
 
 /// Numbers in [-1, 1) that look random and are the same everywhere.
@@ -119,33 +119,59 @@ fn norms() {
             rms_norm(pool, &x, &weight, 1e-6, &mut out);
             out
         });
-        let sum: Vec<f32> = x.iter().zip(&delta).map(|(x, d)| x + d).collect();
-        let expected: Vec<f64> = sum.chunks(width).flat_map(|x| norm(&wide(x))).collect();
-        check(&expected, 2e-6, |pool| {
-            let (mut x, mut out) = (x.clone(), vec![0f32; x.len()]);
-            add_rms_norm(pool, &mut x, &delta, (&weight, 1e-6), &mut out);
-            assert_eq!(x, sum);
-            out
-        });
+        for multiplier in [1.0, 0.22] {
+            let sum: Vec<f32> = x.iter().zip(&delta).map(|(x, d)| x + d * multiplier).collect();
+            let expected: Vec<f64> = sum.chunks(width).flat_map(|x| norm(&wide(x))).collect();
+            check(&expected, 2e-6, |pool| {
+                let (mut x, mut out) = (x.clone(), vec![0f32; x.len()]);
+                add_rms_norm(pool, &mut x, (&delta, multiplier), (&weight, 1e-6), &mut out);
+                assert_eq!(x, sum);
+                out
+            });
+        }
     }
 }
 
 #[test]
 fn gates() {
     let gate_up: Vec<f32> = numbers(2 * 3 * 45, 6).into_iter().map(|x| x * 20.0).collect();
-    let expected: Vec<f64> = gate_up
-        .chunks(90)
-        .flat_map(|row| {
-            let (gate, up) = row.split_at(45);
-            let silu = |g: &f32| f64::from(*g) / (1.0 + (-f64::from(*g)).exp());
-            gate.iter().zip(up).map(|(g, u)| silu(g) * f64::from(*u)).collect::<Vec<_>>()
-        })
-        .collect();
-    check(&expected, 1e-4, |pool| {
-        let mut out = vec![0f32; 3 * 45];
-        swiglu(pool, &gate_up, 3, &mut out);
-        out
-    });
+    let silu = |g: f64| g / (1.0 + (-g).exp());
+    let gelu = |g: f64| {
+        let inner = (2.0 / std::f64::consts::PI).sqrt() * (g + 0.044_715 * g.powi(3));
+        0.5 * g * (1.0 + inner.tanh())
+    };
+    let activations: [(Activation, fn(f64) -> f64); 2] =
+        [(Activation::Silu, silu), (Activation::GeluTanh, gelu)];
+    for (activation, truth) in activations {
+        let expected: Vec<f64> = gate_up
+            .chunks(90)
+            .flat_map(|row| {
+                let (gate, up) = row.split_at(45);
+                let gated = |(g, u): (&f32, &f32)| truth(f64::from(*g)) * f64::from(*u);
+                gate.iter().zip(up).map(gated).collect::<Vec<_>>()
+            })
+            .collect();
+        check(&expected, 1e-4, |pool| {
+            let mut out = vec![0f32; 3 * 45];
+            gate(pool, activation, &gate_up, 3, &mut out);
+            out
+        });
+    }
+}
+
+#[test]
+fn soft_caps() {
+    // Around the border between its two formulas, and more values than one piece of work.
+    let values: Vec<f32> = numbers(20_001, 14).into_iter().map(|x| x * 90.0).collect();
+    for cap in [30.0f32, 50.0, 0.5] {
+        let truth = |x: &f32| (f64::from(*x) / f64::from(cap)).tanh() * f64::from(cap);
+        let expected: Vec<f64> = values.iter().map(truth).collect();
+        check(&expected, 5e-7 * f64::from(cap), |pool| {
+            let mut capped = values.clone();
+            soft_cap(pool, &mut capped, cap);
+            capped
+        });
+    }
 }
 
 #[test]
@@ -173,18 +199,26 @@ fn rotated_heads() {
     }
 }
 
-/// Naive attention of `heads` query heads over positions `first..length`.
-fn naive(q: &[f32], k: &[f32], v: &[f32], d: usize, window: std::ops::Range<usize>) -> Vec<f64> {
+/// Naive attention of a query over the positions of a window.
+fn naive(
+    q: &[f32],
+    [k, v]: [&[f32]; 2],
+    softcap: Option<f32>,
+    window: std::ops::Range<usize>,
+) -> Vec<f64> {
+    let d = q.len();
+    let capped = |score: f64| match softcap.map(f64::from) {
+        Some(cap) => (score / cap).tanh() * cap,
+        None => score,
+    };
     q.chunks(d)
         .flat_map(|q| {
             let scores: Vec<f64> = window
                 .clone()
                 .map(|s| {
-                    q.iter()
-                        .zip(&k[s * d..])
-                        .map(|(q, k)| f64::from(*q) * f64::from(*k))
-                        .sum::<f64>()
-                        * 0.3
+                    let products = q.iter().zip(&k[s * d..]);
+                    let sum: f64 = products.map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
+                    capped(sum * 0.3)
                 })
                 .collect();
             let most = scores.iter().copied().fold(f64::MIN, f64::max);
@@ -206,6 +240,7 @@ fn check_attention<C: Element>(
     d: usize,
     queries: usize,
     std::ops::Range { start: first, end: length }: std::ops::Range<usize>,
+    softcap: Option<f32>,
 ) {
     let round = |x: Vec<f32>| x.into_iter().map(|x| C::from_f32(x).to_f32()).collect::<Vec<_>>();
     let q: Vec<f32> = numbers(queries * d, 10).into_iter().map(|x| x * 3.0).collect();
@@ -221,7 +256,7 @@ fn check_attention<C: Element>(
     let expected: Vec<f64> = windows
         .iter()
         .enumerate()
-        .flat_map(|(i, window)| naive(query(i), &k, &v, d, window.clone()))
+        .flat_map(|(i, window)| naive(query(i), [&k, &v], softcap, window.clone()))
         .collect();
     let blocks: Vec<&[C]> = blocks.iter().map(Vec::as_slice).collect();
     let run = |pool: &Pool, which: std::ops::Range<usize>| {
@@ -230,6 +265,7 @@ fn check_attention<C: Element>(
             q: &q[which.start * d..which.end * d],
             head_dim: d,
             scale: 0.3,
+            softcap,
             blocks: &blocks,
             windows: &windows[which],
             out: &mut out,
@@ -255,7 +291,9 @@ fn attention_over_whole_and_cut_windows() {
         (16, 7, 16..50),
         (96, 21, 0..150),
     ] {
-        check_attention::<f32>(d, queries, positions.clone());
-        check_attention::<bf16>(d, queries, positions);
+        for softcap in [None, Some(2.0)] {
+            check_attention::<f32>(d, queries, positions.clone(), softcap);
+            check_attention::<bf16>(d, queries, positions.clone(), softcap);
+        }
     }
 }

@@ -9,11 +9,15 @@ use crate::engine::{Backend, Draw, PageId, Pages, Segment, TOKENS_PER_PAGE};
 use crate::{CausalLm, Mode, ModelConfig, PaddedBatch, Placement, Precision};
 
 /// What tells the architectures apart.
-pub(crate) const SHAPES: [&str; 4] = [
+pub(crate) const SHAPES: [&str; 6] = [
     r#""architectures": ["Qwen3ForCausalLM"], "head_dim": 10, "tie_word_embeddings": true"#,
     r#""architectures": ["Qwen2ForCausalLM"], "head_dim": 8"#,
     r#""architectures": ["LlamaForCausalLM"], "head_dim": 16, "attention_bias": true, "mlp_bias": true"#,
     r#""architectures": ["MistralForCausalLM"], "head_dim": 6, "sliding_window": 5"#,
+    r#""architectures": ["Gemma2ForCausalLM"], "head_dim": 12, "sliding_window": 5, "query_pre_attn_scalar": 9,
+       "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "tie_word_embeddings": false"#,
+    r#""architectures": ["GraniteForCausalLM"], "embedding_multiplier": 3.0, "attention_multiplier": 0.3,
+       "residual_multiplier": 0.7, "logits_scaling": 0.5"#,
 ];
 
 /// A random model of a shape, with 101 tokens.

@@ -4,16 +4,16 @@
 //! made of libtorch's operations. Both compute in f32 and round once at the end.
 
 mod attention;
+mod gate;
 mod losses;
 mod norm;
 mod rotary;
-mod swiglu;
 
 pub(crate) use attention::{Sequences, attention, attention_backward};
+pub(crate) use gate::{gated, gated_backward};
 pub(crate) use losses::{cross_entropy, kl};
 pub(crate) use norm::{rms_norm, rms_norm_backward, rms_norm_weight_gradient};
 pub(crate) use rotary::{Angles, HeadNorm, rotary, rotary_backward, rotary_weight_gradient};
-pub(crate) use swiglu::{swiglu, swiglu_backward};
 
 use tch::{Kind, Tensor};
 use thinksafe_kernels::Level;

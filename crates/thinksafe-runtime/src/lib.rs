@@ -7,7 +7,7 @@
 //!                                  └─▶ LocalGenerator: requests ─▶ batch over a KV cache ─▶ completions
 //! ```
 //!
-//! One decoder implementation serves Qwen3, Qwen2, Llama and Mistral; one copy of its weights serves generation, training
+//! One decoder implementation serves Qwen3, Qwen2, Llama, Mistral, Gemma 2 and Granite; one copy of its weights serves generation, training
 //! and evaluation. The layers are written once: what differs between training and generation is what the queries attend
 //! to.
 //!
@@ -40,8 +40,8 @@ pub use engine::{
 pub use error::{Backend, Error};
 pub use lora::{LoraConfig, LoraSwitch, Modules, Targets};
 pub use model::{
-    Architecture, CausalLm, Gradients, Mode, ModelConfig, PackedBatch, PaddedBatch, PassOptions,
-    Recompute, Rope, RopeScaling, TrainingPass, VocabularyLoss,
+    Activation, Architecture, CausalLm, Gradients, Mode, ModelConfig, PackedBatch, PaddedBatch,
+    PassOptions, Recompute, Rope, RopeScaling, Scales, TrainingPass, VocabularyLoss,
 };
 pub use pattern::Pattern;
 pub use torch::{CudaAttention, CudaLaunch, CudaOptions};

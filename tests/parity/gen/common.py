@@ -58,7 +58,8 @@ def fill(model, seed):
 
     for name, weight in model.named_parameters():
         if name.endswith("norm.weight"):
-            value = 1 + 0.3 * normal(weight.shape)
+            # Gemma 2 adds the one itself.
+            value = (model.config.model_type != "gemma2") + 0.3 * normal(weight.shape)
         elif weight.dim() == 1:
             value = 0.5 * normal(weight.shape)
         elif "embed_tokens" in name:

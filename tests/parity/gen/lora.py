@@ -20,6 +20,8 @@ CASES = {
     "qv": ("qwen3-gqa-tied", 4, 8, ["q_proj", "v_proj"]),
     "all-linear": ("llama-mha-biases-untied", 3, 16, "all-linear"),
     "mlp-mqa": ("mistral-mqa-window-untied", 2, 5, ["o_proj", "gate_proj", "down_proj"]),
+    "gemma2": ("gemma2-gqa-tied", 3, 6, "all-linear"),
+    "granite": ("granite-gqa-tied", 2, 6, "all-linear"),
 }
 
 

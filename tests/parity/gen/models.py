@@ -46,7 +46,10 @@ def config(architecture, hidden, heads, kv, head_dim, layers, intermediate, voca
     return common | more
 
 
-QWEN3, QWEN2, LLAMA, MISTRAL = (f"{a}ForCausalLM" for a in ("Qwen3", "Qwen2", "Llama", "Mistral"))
+QWEN3, QWEN2, LLAMA, MISTRAL, GEMMA2, GRANITE = (
+    f"{a}ForCausalLM" for a in ("Qwen3", "Qwen2", "Llama", "Mistral", "Gemma2", "Granite")
+)
+GELU = {"hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu_pytorch_tanh"}
 
 # name: (written as transformers 5 writes it?, config.json as checkpoints of transformers 4 have it)
 CASES = {
@@ -116,6 +119,47 @@ CASES = {
         False,
         config(LLAMA, 32, 4, 2, None, 2, 35, 113, True, rope_theta=4321.0, rms_norm_eps=1e-5)
         | {"rope_scaling": {"type": "linear", "factor": 3.0}},
+    ),
+    # ShieldGemma's layout: every other layer windowed, both soft caps; attention scaled by neither head nor hidden size.
+    "gemma2-gqa-tied": (
+        False,
+        config(GEMMA2, 40, 4, 2, 14, 3, 52, 103, True, rope_theta=10000.0, rms_norm_eps=1e-6, sliding_window=5)
+        | GELU
+        | {"query_pre_attn_scalar": 11, "attn_logit_softcapping": 4.0, "final_logit_softcapping": 30.0},
+    ),
+    # Windows named layer by layer, no cap on attention, attention biases, a head of its own.
+    "gemma2-mqa-bias-untied": (
+        True,
+        config(GEMMA2, 36, 3, 1, 10, 3, 41, 107, False, rope_theta=1234.5, rms_norm_eps=1e-4, sliding_window=4)
+        | GELU
+        | {"layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "attention_bias": True}
+        | {"query_pre_attn_scalar": 7, "attn_logit_softcapping": None, "final_logit_softcapping": 20.0},
+    ),
+    # No cap on logits.
+    "gemma2-mha-uncapped-tied": (
+        False,
+        config(GEMMA2, 32, 4, 4, 8, 2, 45, 113, True, rope_theta=777.0, rms_norm_eps=1e-5, sliding_window=6)
+        | GELU
+        | {"query_pre_attn_scalar": 8, "attn_logit_softcapping": 2.0, "final_logit_softcapping": None},
+    ),
+    # Granite 3's multipliers at other values; its checkpoints ask for dropout in training.
+    "granite-gqa-tied": (
+        False,
+        config(GRANITE, 48, 6, 2, None, 2, 50, 103, True, rope_theta=5e6, rms_norm_eps=1e-5, attention_dropout=0.1)
+        | {"embedding_multiplier": 2.5, "attention_multiplier": 0.2, "residual_multiplier": 0.6}
+        | {"logits_scaling": 3.0, "attention_bias": False, "mlp_bias": False, "rope_scaling": None},
+    ),
+    # Every bias there is.
+    "granite-mqa-biases-untied": (
+        True,
+        config(GRANITE, 36, 3, 1, None, 3, 43, 107, False, rope_theta=10007.0, rms_norm_eps=1e-4)
+        | {"embedding_multiplier": 0.8, "attention_multiplier": 0.4, "residual_multiplier": 1.3}
+        | {"logits_scaling": 0.5, "attention_bias": True, "mlp_bias": True},
+    ),
+    # Multipliers by default: all one, that of attention too.
+    "granite-mha-plain-untied": (
+        False,
+        config(GRANITE, 32, 4, 4, None, 2, 40, 109, False, rope_theta=5003.0, rms_norm_eps=1e-6),
     ),
 }
 

@@ -2,8 +2,8 @@
 
 use super::values::{total, widen};
 use crate::LANES;
-use crate::activation::exp;
 use crate::element::Element;
+use crate::elementary::exp;
 use crate::lanes::Lanes;
 use crate::level::Kernel;
 

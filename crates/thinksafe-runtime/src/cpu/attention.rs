@@ -76,9 +76,16 @@ impl Tiles {
             let pages = rows[0].pages.iter();
             let blocks: Vec<&[C]> = pages.map(|page| blocks[head].block(*page)).collect();
             let (blocks, windows) = (blocks.as_slice(), windows.as_slice());
-            let scale = 1.0 / (heads.dim as f32).sqrt();
-            let q = q.as_ref();
-            attend(pool.level(), Attention { q, head_dim: heads.dim, scale, blocks, windows, out });
+            let attention = Attention {
+                q: q.as_ref(),
+                head_dim: heads.dim,
+                scale: heads.scale,
+                softcap: heads.score_cap,
+                blocks,
+                windows,
+                out,
+            };
+            attend(pool.level(), attention);
         });
         if !in_order {
             bring_in_order(pool, heads, (tiles, mixed), out);

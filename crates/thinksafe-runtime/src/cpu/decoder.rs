@@ -1,7 +1,7 @@
 //! The stack of layers between tokens and logits, one step at a time.
 
 use thinksafe_kernels::{
-    Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm,
+    Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm, soft_cap,
 };
 
 use crate::cpu::layer::{Heads, Layer, Scratch};
@@ -35,6 +35,12 @@ pub(crate) struct CpuDecoder {
     pub(super) embedding: Option<PackedMatrix>,
     pub(super) layers: Vec<Layer>,
     pub(super) norm: Vec<f32>,
+    /// What embeddings are multiplied by.
+    pub(super) embedding_scale: f32,
+    /// What logits are divided by.
+    pub(super) logit_divisor: f32,
+    /// The soft cap of logits.
+    pub(super) logit_cap: Option<f32>,
     pub(super) heads: Heads,
     pub(super) arithmetic: Arithmetic,
     /// D / 2.
@@ -104,6 +110,12 @@ impl CpuDecoder {
     fn project(&self, pool: &Pool, hidden: &[f32], logits: &mut [f32]) {
         let rows = hidden.len() / self.norm.len();
         matmul(pool, &self.head, (hidden, rows), self.arithmetic, logits);
+        if self.logit_divisor != 1.0 {
+            logits.iter_mut().for_each(|logit| *logit /= self.logit_divisor);
+        }
+        if let Some(cap) = self.logit_cap {
+            soft_cap(pool, logits, cap);
+        }
     }
 
     /// Runs the rows through all layers and leaves their normalised states in `normed`.
@@ -112,18 +124,21 @@ impl CpuDecoder {
         self.turn(pool, rows);
         self.scratch.tiles.arrange(self.heads, rows);
         let by = (pool, self.heads, self.arithmetic);
-        let (scratch, epsilon) = (&mut self.scratch, self.heads.epsilon);
+        let Heads { epsilon, residual, .. } = self.heads;
+        let scratch = &mut self.scratch;
         for (index, layer) in self.layers.iter().enumerate() {
             let norm = (layer.input_norm.as_slice(), epsilon);
             if index == 0 {
                 rms_norm(pool, &scratch.x, norm.0, norm.1, &mut scratch.normed);
             } else {
-                add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
+                let delta = (scratch.delta.as_slice(), residual);
+                add_rms_norm(pool, &mut scratch.x, delta, norm, &mut scratch.normed);
             }
             layer.forward(by, rows, &self.turns, (index, &mut *store), scratch);
         }
         let norm = (self.norm.as_slice(), epsilon);
-        add_rms_norm(pool, &mut scratch.x, &scratch.delta, norm, &mut scratch.normed);
+        let delta = (scratch.delta.as_slice(), residual);
+        add_rms_norm(pool, &mut scratch.x, delta, norm, &mut scratch.normed);
     }
 
     fn embed(&mut self, rows: &[Row<'_>]) {
@@ -135,6 +150,7 @@ impl CpuDecoder {
         let embedding = self.embedding.as_ref().unwrap_or(&self.head);
         for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
             embedding.row(row.token as usize, x);
+            x.iter_mut().for_each(|x| *x *= self.embedding_scale);
         }
     }
 

@@ -1,6 +1,8 @@
 //! One decoder layer of a step.
 
-use thinksafe_kernels::{Arithmetic, Element, Pool, add_rms_norm, norm_and_rotate, swiglu};
+use thinksafe_kernels::{
+    Activation, Arithmetic, Element, Pool, add_rms_norm, gate, norm_and_rotate, rms_norm,
+};
 
 use crate::cpu::attention::{Tiles, keep};
 use crate::cpu::decoder::Row;
@@ -18,6 +20,9 @@ pub(crate) struct Layer {
     pub(crate) down: Linear,
     pub(crate) input_norm: Vec<f32>,
     pub(crate) inner_norm: Vec<f32>,
+    pub(crate) after_attention: Option<Vec<f32>>,
+    pub(crate) after_mlp: Option<Vec<f32>>,
+    pub(crate) activation: Activation,
     pub(crate) q_norm: Option<Vec<f32>>,
     pub(crate) k_norm: Option<Vec<f32>>,
     pub(crate) window: Option<usize>,
@@ -30,6 +35,12 @@ pub(crate) struct Heads {
     pub(crate) kv_heads: usize,
     pub(crate) dim: usize,
     pub(crate) epsilon: f32,
+    /// What scores are multiplied by.
+    pub(crate) scale: f32,
+    /// The soft cap of scores.
+    pub(crate) score_cap: Option<f32>,
+    /// What the results of blocks are multiplied by before they are added.
+    pub(crate) residual: f32,
 }
 
 impl Heads {
@@ -79,12 +90,14 @@ impl Layer {
         keep((pool, heads), rows, qkv, store.layer_mut(index));
         tiles.attend((pool, heads), (rows, self.window), store.layer(index), qkv, mixed);
         self.o.forward(by, (mixed, adapters), delta);
+        normalise((pool, heads), self.after_attention.as_deref(), delta, mixed);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
-        add_rms_norm(pool, x, delta, norm, normed);
+        add_rms_norm(pool, x, (delta, heads.residual), norm, normed);
         self.gate_up.forward(by, (normed, adapters), gate_up);
         gated.resize(gate_up.len() / 2, 0.0);
-        swiglu(pool, gate_up, count, gated);
+        gate(pool, self.activation, gate_up, count, gated);
         self.down.forward(by, (gated, adapters), delta);
+        normalise((pool, heads), self.after_mlp.as_deref(), delta, gated);
     }
 
     /// Normalises and rotates the query and key heads in place.
@@ -98,5 +111,19 @@ impl Layer {
                 norm_and_rotate(pool.level(), values, norm, turn);
             }
         });
+    }
+}
+
+/// Normalises a block's result, where the architecture does; `spare` is memory that is not needed.
+fn normalise(
+    (pool, heads): (&Pool, Heads),
+    norm: Option<&[f32]>,
+    delta: &mut Vec<f32>,
+    spare: &mut Vec<f32>,
+) {
+    if let Some(weight) = norm {
+        spare.resize(delta.len(), 0.0);
+        rms_norm(pool, delta, weight, heads.epsilon, spare);
+        std::mem::swap(delta, spare);
     }
 }

@@ -28,7 +28,7 @@ impl CpuDecoder {
     /// Packs the model's weights, its adapter if that is switched on, and others.
     pub(crate) fn new(model: &CausalLm, others: &[LoadedLora], arithmetic: Arithmetic) -> Self {
         let config = model.config();
-        let tensors = Tensors::of(model, others);
+        let (tensors, scales) = (Tensors::of(model, others), config.scales);
         let embedding = tensors.packed(&["model.embed_tokens.weight".to_owned()]);
         let (head, embedding) = if config.tie_word_embeddings {
             (embedding, None)
@@ -39,7 +39,10 @@ impl CpuDecoder {
             head,
             embedding,
             layers: (0..config.layers).map(|i| tensors.layer(config, i)).collect(),
-            norm: tensors.vector("model.norm.weight"),
+            norm: tensors.norm(config, "model.norm"),
+            embedding_scale: scales.embedding_in(model.placement().precision) as f32,
+            logit_divisor: scales.logits as f32,
+            logit_cap: scales.logit_cap.map(|cap| cap as f32),
             heads: heads(config),
             arithmetic,
             frequencies: config.rope.inverse_frequencies(config.head_dim),
@@ -55,6 +58,9 @@ fn heads(config: &ModelConfig) -> Heads {
         kv_heads: config.kv_heads as usize,
         dim: config.head_dim as usize,
         epsilon: config.rms_norm_eps as f32,
+        scale: config.scales.attention as f32,
+        score_cap: config.scales.attention_cap.map(|cap| cap as f32),
+        residual: config.scales.residual as f32,
     }
 }
 
@@ -75,9 +81,14 @@ impl<'a> Tensors<'a> {
         }
     }
 
-    fn vector(&self, name: &str) -> Vec<f32> {
-        let weight = self.base[name];
-        weight.values(0..weight.len())
+    /// What a norm multiplies by.
+    fn norm(&self, config: &ModelConfig, name: &str) -> Vec<f32> {
+        let weight = self.base[&format!("{name}.weight")];
+        let mut factors = weight.values(0..weight.len());
+        if config.unit_offset_norms {
+            factors.iter_mut().for_each(|factor| *factor += 1.0);
+        }
+        factors
     }
 
     fn optional(&self, name: &str) -> Option<Vec<f32>> {
@@ -104,13 +115,17 @@ impl<'a> Tensors<'a> {
         let name = |part: &str| format!("model.layers.{index}.{part}");
         let linear =
             |parts: &[&str]| self.linear(&parts.iter().map(|p| name(p)).collect::<Vec<_>>());
+        let (names, norm) = (config.norm_names(), |part: &str| self.norm(config, &name(part)));
         Layer {
             qkv: linear(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
             o: linear(&["self_attn.o_proj"]),
             gate_up: linear(&["mlp.gate_proj", "mlp.up_proj"]),
             down: linear(&["mlp.down_proj"]),
-            input_norm: self.vector(&name("input_layernorm.weight")),
-            inner_norm: self.vector(&name("post_attention_layernorm.weight")),
+            input_norm: norm("input_layernorm"),
+            inner_norm: norm(names.inner),
+            after_attention: names.after_attention.map(norm),
+            after_mlp: names.after_mlp.map(norm),
+            activation: config.activation.into(),
             q_norm: self.optional(&name("self_attn.q_norm.weight")),
             k_norm: self.optional(&name("self_attn.k_norm.weight")),
             window: config.windows[index].map(|window| window as usize),

@@ -5,6 +5,7 @@
 use tch::{Kind, Tensor};
 
 use super::*;
+use crate::model::Activation;
 
 /// Values in [-2, 2) that are exact in bf16, so that all formats start from the same numbers.
 fn random(shape: &[i64], seed: i64) -> Tensor {
@@ -95,20 +96,25 @@ fn rotation_and_its_gradients() {
 }
 
 #[test]
-fn the_gate_and_its_gradients() {
+fn gates_and_their_gradients() {
     let [gate, up, dout] = [1, 2, 3].map(|seed| random(&[70, 333], seed) * 4.0);
-    let all = |kind| {
-        let [gate, up, dout] = [&gate, &up, &dout].map(|t| t.to_kind(kind));
-        let out = swiglu(&gate, &up);
-        let (dgate, dup) = swiglu_backward(gate.copy(), up.copy(), &dout);
-        vec![out, dgate, dup]
-    };
-    same_in_every_format("gate", all);
-    let wide = |i: &[Tensor]| i[0].silu() * &i[1];
-    let gradients = automatic(&[gate.copy(), up.copy()], &dout, wide);
-    let found = all(Kind::Float);
-    assert!(difference(&found[1], &gradients[0]) < 3e-6);
-    assert!(difference(&found[2], &gradients[1]) < 3e-6);
+    for activation in [Activation::Silu, Activation::GeluTanh] {
+        let all = |kind| {
+            let [gate, up, dout] = [&gate, &up, &dout].map(|t| t.to_kind(kind));
+            let out = gated(activation, &gate, &up);
+            let (dgate, dup) = gated_backward(activation, gate.copy(), up.copy(), &dout);
+            vec![out, dgate, dup]
+        };
+        same_in_every_format("gate", all);
+        let wide = |i: &[Tensor]| match activation {
+            Activation::Silu => i[0].silu() * &i[1],
+            Activation::GeluTanh => i[0].gelu("tanh") * &i[1],
+        };
+        let gradients = automatic(&[gate.copy(), up.copy()], &dout, wide);
+        let found = all(Kind::Float);
+        assert!(difference(&found[1], &gradients[0]) < 3e-6, "{activation:?}");
+        assert!(difference(&found[2], &gradients[1]) < 3e-6, "{activation:?}");
+    }
 }
 
 #[test]

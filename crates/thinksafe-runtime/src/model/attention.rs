@@ -8,6 +8,7 @@ use crate::model::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::norm::RmsNorm;
 use crate::model::rope::Rotation;
+use crate::model::scores::{Scores, Seen};
 use crate::model::weights::Source;
 
 /// What a layer's queries attend to: the seam between the layers, which are written once, and what holds keys and
@@ -27,6 +28,7 @@ pub(crate) trait Attend {
 pub(crate) struct LayerAttention {
     pub(crate) index: usize,
     pub(crate) window: Option<i64>,
+    pub(crate) scores: Scores,
 }
 
 /// Projections, head norms and rotation around an [`Attend`].
@@ -58,11 +60,12 @@ impl Attention {
         let o = linear("o_proj", [config.heads * dim, hidden], config.o_bias)?;
         let mut norm = |part: &str| {
             let name = format!("{name}.{part}");
-            let norm = || RmsNorm::new(source, &name, dim, config.rms_norm_eps);
+            let norm = || RmsNorm::of_head(source, &name, config);
             config.qk_norm.then(norm).transpose()
         };
         let (q_norm, k_norm) = (norm("q_norm")?, norm("k_norm")?);
-        let layer = LayerAttention { index, window: config.windows[index] };
+        let scores = Scores::new(config);
+        let layer = LayerAttention { index, window: config.windows[index], scores };
         Ok(Self { q, k, v, o, q_norm, k_norm, head_dim: dim, layer })
     }
 
@@ -129,7 +132,7 @@ impl Attend for Causal {
             }
             _ => None,
         };
-        Tensor::scaled_dot_product_attention(q, &k, &v, mask, 0.0, mask.is_none(), None, false)
+        layer.scores.attend([q, &k, &v], mask.map_or(Seen::Earlier, Seen::Masked))
     }
 }
 

@@ -61,7 +61,7 @@ impl CausalLm {
     pub fn load(dir: &Path, placement: Placement) -> Result<Self, Error> {
         let config = ModelConfig::from_file(&dir.join("config.json"))?;
         let mut checkpoint = Checkpoint::open(dir, placement)?;
-        let decoder = Decoder::new(&mut checkpoint, &config)?;
+        let decoder = Decoder::new(&mut checkpoint, &config, placement.precision)?;
         let tied = config.tie_word_embeddings;
         // What `transformers` skips too: a copy of the tied head, and buffers that old versions wrote.
         checkpoint.finish(&|name| {
@@ -75,14 +75,15 @@ impl CausalLm {
         Ok(Self::new(name, config, decoder, placement))
     }
 
-    /// A model with random weights: normal with the configuration's `initializer_range`, norms 1, biases 0. The
+    /// A model with random weights: normal with the configuration's `initializer_range`, norms that multiply by 1, biases 0. The
     /// same seed gives the same f32 weights everywhere.
     ///
     /// # Errors
     /// [`Error::Backend`] if the device has no room.
     pub fn random(config: ModelConfig, placement: Placement, seed: Seed) -> Result<Self, Error> {
-        let mut source = Random { seed, deviation: config.initializer_range, placement };
-        let decoder = Decoder::new(&mut source, &config)?;
+        let norm = if config.unit_offset_norms { 0.0 } else { 1.0 };
+        let mut source = Random { seed, deviation: config.initializer_range, norm, placement };
+        let decoder = Decoder::new(&mut source, &config, placement.precision)?;
         Ok(Self::new("random".to_owned(), config, decoder, placement))
     }
 

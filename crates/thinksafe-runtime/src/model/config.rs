@@ -6,8 +6,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::model::config_json::Fields;
-use crate::model::rope::{Rope, RopeScaling};
+use crate::model::rope::Rope;
+
+mod reading;
+mod scales;
+#[cfg(test)]
+mod tests;
+
+pub use scales::Scales;
 
 /// The architectures that the one decoder covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,6 +27,29 @@ pub enum Architecture {
     Qwen2,
     /// `Qwen3ForCausalLM`: RMS norm on each query and key head.
     Qwen3,
+    /// `Gemma2ForCausalLM`: Gemma 2, ShieldGemma. GELU, norms behind each block too, soft caps, every other layer windowed.
+    Gemma2,
+    /// `GraniteForCausalLM`: Granite 3.x, Granite Guardian. Llama with multipliers at four places.
+    Granite,
+}
+
+/// The activation of the feed-forward block's gate, by the names of `transformers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `silu`.
+    Silu,
+    /// `gelu_pytorch_tanh`: GELU in its approximation by a hyperbolic tangent.
+    GeluTanh,
+}
+
+impl From<Activation> for thinksafe_kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Silu => Self::Silu,
+            Activation::GeluTanh => Self::GeluTanh,
+        }
+    }
 }
 
 /// A decoder's dimensions and switches, all of them checked.
@@ -30,7 +59,7 @@ pub enum Architecture {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ModelConfig {
-    /// The family, which decides on biases, qk-norm and windows.
+    /// The family, which decides how the file is read. What it means for the numbers is in the other fields.
     pub architecture: Architecture,
     /// V.
     pub vocab_size: i64,
@@ -62,6 +91,17 @@ pub struct ModelConfig {
     pub mlp_bias: bool,
     /// Whether each query and key head passes through an RMS norm.
     pub qk_norm: bool,
+    /// Whether the results of attention and MLP pass through an RMS norm of their own before they are added.
+    pub post_norms: bool,
+    /// Whether RMS norms multiply by one plus their weight, in f32, and round once.
+    pub unit_offset_norms: bool,
+    /// What gates the MLP.
+    pub activation: Activation,
+    /// Factors and soft caps.
+    pub scales: Scales,
+    /// The share of attention weights that `transformers` drops in training. Nothing is dropped here, so trainers refuse
+    /// a model that asks for it.
+    pub attention_dropout: f64,
     /// For each layer how many positions a token sees, itself included; `None` for all before it.
     pub windows: Vec<Option<i64>>,
     /// Standard deviation of random weights.
@@ -109,203 +149,27 @@ impl ModelConfig {
         self.heads / self.kv_heads
     }
 
-    fn from_map(json: Map<String, Value>, path: &Path) -> Result<Self, Error> {
-        let fields = Fields::new(&json, path.display().to_string());
-        let architecture = architecture(&fields)?;
-        refuse_unsupported(&fields)?;
-        let layers = fields.size("num_hidden_layers")? as usize;
-        let hidden_size = fields.size("hidden_size")?;
-        let (heads, kv_heads, head_dim) = heads(&fields, architecture, hidden_size)?;
-        let attention_bias = match architecture {
-            Architecture::Llama | Architecture::Qwen3 => fields.flag("attention_bias", false)?,
-            Architecture::Mistral | Architecture::Qwen2 => false,
-        };
-        let config = Self {
-            architecture,
-            vocab_size: fields.size("vocab_size")?,
-            hidden_size,
-            intermediate_size: fields.size("intermediate_size")?,
-            layers,
-            heads,
-            kv_heads,
-            head_dim,
-            max_position_embeddings: fields.size("max_position_embeddings")? as usize,
-            rms_norm_eps: fields.positive("rms_norm_eps", Some(1e-6))?,
-            rope: rope(&fields)?,
-            tie_word_embeddings: fields.flag("tie_word_embeddings", false)?,
-            qkv_bias: attention_bias || architecture == Architecture::Qwen2,
-            o_bias: attention_bias,
-            mlp_bias: architecture == Architecture::Llama && fields.flag("mlp_bias", false)?,
-            qk_norm: architecture == Architecture::Qwen3,
-            windows: windows(&fields, architecture, layers)?,
-            initializer_range: fields.positive("initializer_range", Some(0.02))?,
-            eos_token_ids: fields.ids("eos_token_id")?,
-            bos_token_id: fields.ids("bos_token_id")?.first().copied(),
-            json: Map::new(),
-        };
-        Ok(Self { json, ..config })
-    }
-}
-
-fn architecture(fields: &Fields<'_>) -> Result<Architecture, Error> {
-    let named = fields.get("architectures").and_then(|a| a.get(0)).and_then(Value::as_str);
-    let (field, name) = match named {
-        Some(name) => ("architectures", name),
-        None => ("model_type", fields.text("model_type")?),
-    };
-    match name {
-        "LlamaForCausalLM" | "llama" => Ok(Architecture::Llama),
-        "MistralForCausalLM" | "mistral" => Ok(Architecture::Mistral),
-        "Qwen2ForCausalLM" | "qwen2" => Ok(Architecture::Qwen2),
-        "Qwen3ForCausalLM" | "qwen3" => Ok(Architecture::Qwen3),
-        _ => Err(fields.wrong(
-            field,
-            "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM",
-        )),
-    }
-}
-
-/// Refuses what would change the numbers and is not implemented.
-fn refuse_unsupported(fields: &Fields<'_>) -> Result<(), Error> {
-    for field in [
-        "quantization_config",
-        "num_experts",
-        "num_local_experts",
-        "attn_logit_softcapping",
-        "final_logit_softcapping",
-    ] {
-        if fields.get(field).is_some() {
-            return Err(fields.wrong(field, "absent or null (not supported)"));
-        }
-    }
-    if fields.get("hidden_act").is_some_and(|v| v != "silu") {
-        return Err(fields.wrong("hidden_act", "silu"));
-    }
-    for (field, only) in [("attention_dropout", 0.0), ("partial_rotary_factor", 1.0)] {
-        if fields.get(field).is_some_and(|v| v.as_f64() != Some(only)) {
-            return Err(fields.wrong(field, &format!("{only:?}")));
-        }
-    }
-    Ok(())
-}
-
-fn heads(
-    fields: &Fields<'_>,
-    architecture: Architecture,
-    hidden_size: i64,
-) -> Result<(i64, i64, i64), Error> {
-    let heads = fields.size("num_attention_heads")?;
-    let kv_heads = match fields.get("num_key_value_heads") {
-        Some(_) => fields.size("num_key_value_heads")?,
-        // Mistral's class default; the others default to one key head for each query head.
-        None if architecture == Architecture::Mistral => 8,
-        None => heads,
-    };
-    if heads % kv_heads != 0 {
-        return Err(fields.wrong("num_key_value_heads", &format!("a divisor of {heads}")));
-    }
-    let head_dim = match fields.get("head_dim") {
-        Some(_) => fields.size("head_dim")?,
-        None if architecture == Architecture::Qwen3 => 128,
-        None if hidden_size % heads == 0 => hidden_size / heads,
-        None => {
-            let expected =
-                format!("a divisor of hidden_size {hidden_size} as there is no head_dim");
-            return Err(fields.wrong("num_attention_heads", &expected));
-        }
-    };
-    if head_dim % 2 != 0 {
-        return Err(fields.wrong("head_dim", "an even number"));
-    }
-    Ok((heads, kv_heads, head_dim))
-}
-
-fn rope(fields: &Fields<'_>) -> Result<Rope, Error> {
-    let nested = match fields.object("rope_parameters")? {
-        Some(nested) => Some(nested),
-        None => fields.object("rope_scaling")?,
-    };
-    let Some(nested) = nested else {
-        return Ok(Rope { theta: fields.positive("rope_theta", Some(10_000.0))?, scaling: None });
-    };
-    let theta = match nested.get("rope_theta") {
-        Some(_) => nested.positive("rope_theta", None)?,
-        None => fields.positive("rope_theta", Some(10_000.0))?,
-    };
-    if nested.get("partial_rotary_factor").is_some_and(|v| v.as_f64() != Some(1.0)) {
-        return Err(nested.wrong("partial_rotary_factor", "1.0"));
-    }
-    let field = if nested.get("rope_type").is_some() { "rope_type" } else { "type" };
-    let scaling = match nested.get(field).and_then(Value::as_str) {
-        Some("default") => None,
-        None if nested.get(field).is_none() && nested.get("factor").is_none() => None,
-        Some("linear") => Some(RopeScaling::Linear { factor: nested.positive("factor", None)? }),
-        Some("llama3") => Some(llama3(&nested)?),
-        _ => return Err(nested.wrong(field, "default, linear or llama3")),
-    };
-    Ok(Rope { theta, scaling })
-}
-
-fn llama3(nested: &Fields<'_>) -> Result<RopeScaling, Error> {
-    let low_freq_factor = nested.positive("low_freq_factor", None)?;
-    let high_freq_factor = nested.positive("high_freq_factor", None)?;
-    if high_freq_factor <= low_freq_factor {
-        return Err(nested.wrong("high_freq_factor", &format!("above {low_freq_factor}")));
-    }
-    Ok(RopeScaling::Llama3 {
-        factor: nested.positive("factor", None)?,
-        low_freq_factor,
-        high_freq_factor,
-        original_max_position_embeddings: nested.size("original_max_position_embeddings")?,
-    })
-}
-
-fn windows(
-    fields: &Fields<'_>,
-    architecture: Architecture,
-    layers: usize,
-) -> Result<Vec<Option<i64>>, Error> {
-    let window = |default| match fields.value("sliding_window") {
-        // An explicit null is "no window"; an absent field has the class's default.
-        Some(Value::Null) => Ok(None),
-        None => Ok(Some(default)),
-        Some(_) => fields.size("sliding_window").map(Some),
-    };
-    match architecture {
-        Architecture::Llama => Ok(vec![None; layers]),
-        Architecture::Mistral => Ok(vec![window(4096)?; layers]),
-        Architecture::Qwen2 | Architecture::Qwen3 => {
-            let window =
-                if fields.flag("use_sliding_window", false)? { window(4096)? } else { None };
-            qwen_windows(fields, window, layers)
+    /// The names of the norms in a layer.
+    pub(crate) fn norm_names(&self) -> NormNames {
+        if self.post_norms {
+            NormNames {
+                inner: "pre_feedforward_layernorm",
+                after_attention: Some("post_attention_layernorm"),
+                after_mlp: Some("post_feedforward_layernorm"),
+            }
+        } else {
+            NormNames { inner: "post_attention_layernorm", after_attention: None, after_mlp: None }
         }
     }
 }
 
-fn qwen_windows(
-    fields: &Fields<'_>,
-    window: Option<i64>,
-    layers: usize,
-) -> Result<Vec<Option<i64>>, Error> {
-    let Some(types) = fields.get("layer_types") else {
-        let first = match fields.get("max_window_layers") {
-            Some(_) => fields.count("max_window_layers")?,
-            None => 28,
-        };
-        return Ok((0..layers).map(|i| window.filter(|_| i >= first)).collect());
-    };
-    let types = types.as_array().filter(|types| types.len() == layers);
-    let types = types.ok_or_else(|| fields.wrong("layer_types", &format!("{layers} names")))?;
-    let of = |kind: &Value| match kind.as_str() {
-        Some("full_attention") => Ok(None),
-        Some("sliding_attention") if window.is_some() => Ok(window),
-        _ => Err(fields.wrong(
-            "layer_types",
-            "full_attention, or sliding_attention with use_sliding_window and sliding_window set",
-        )),
-    };
-    types.iter().map(of).collect()
+/// The norms of a layer that not all architectures call by the same name; the first is `input_layernorm` in all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NormNames {
+    /// Before the MLP.
+    pub(crate) inner: &'static str,
+    /// Behind attention.
+    pub(crate) after_attention: Option<&'static str>,
+    /// Behind the MLP.
+    pub(crate) after_mlp: Option<&'static str>,
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::Error;
 use crate::lora::Delta;
 use crate::model::attention::{Attend, Attention};
+use crate::model::config::NormNames;
 use crate::model::linear::Linear;
 use crate::model::mapped::check_all;
 use crate::model::mlp::Mlp;
@@ -12,7 +12,8 @@ use crate::model::norm::RmsNorm;
 use crate::model::rope::Rotation;
 use crate::model::weight::Weight;
 use crate::model::weights::Source;
-use crate::model::{Gradients, ModelConfig};
+use crate::model::{Gradients, ModelConfig, Scales};
+use crate::{Error, Precision};
 
 /// Embedding, layers, final norm and output head.
 #[derive(Debug)]
@@ -23,21 +24,29 @@ pub(crate) struct Decoder {
     /// `None` if tied to the embedding.
     head: Option<Weight>, // [V, E]
     pub(super) frequencies: Tensor, // [D / 2], f32
+    /// What embeddings are multiplied by.
+    embedding_scale: f64,
+    scales: Scales,
 }
 
 impl Decoder {
-    pub(crate) fn new(source: &mut dyn Source, config: &ModelConfig) -> Result<Self, Error> {
+    pub(crate) fn new(
+        source: &mut dyn Source,
+        config: &ModelConfig,
+        precision: Precision,
+    ) -> Result<Self, Error> {
         let matrix = [config.vocab_size, config.hidden_size];
         let embedding = source.tensor("model.embed_tokens.weight", &matrix)?;
         let layers = (0..config.layers).map(|i| Layer::new(source, config, i));
         let layers = layers.collect::<Result<_, _>>()?;
-        let norm = RmsNorm::new(source, "model.norm", config.hidden_size, config.rms_norm_eps)?;
+        let norm = RmsNorm::new(source, "model.norm", config)?;
         let head = (!config.tie_word_embeddings)
             .then(|| source.tensor("lm_head.weight", &matrix))
             .transpose()?;
         let frequencies = Tensor::from_slice(&config.rope.inverse_frequencies(config.head_dim));
         let frequencies = frequencies.to_device(embedding.device());
-        Ok(Self { embedding, layers, norm, head, frequencies })
+        let (scales, embedding_scale) = (config.scales, config.scales.embedding_in(precision));
+        Ok(Self { embedding, layers, norm, head, frequencies, embedding_scale, scales })
     }
 
     /// Runs all layers; `each` sees the activations `[B, T, E]` before the first and after every layer.
@@ -64,13 +73,15 @@ impl Decoder {
 
     /// `[..]` ids to `[.., E]`.
     pub(super) fn embed(&self, ids: &Tensor) -> Tensor {
-        Tensor::embedding(self.embedding.tensor(), ids, -1, false, false)
+        let rows = Tensor::embedding(self.embedding.tensor(), ids, -1, false, false);
+        scaled(rows, self.embedding_scale)
     }
 
     /// Adds the gradient of the embedding from that of [`Self::embed`]'s result: `[N]` ids, `[N, E]`.
     pub(super) fn embed_backward(&self, ids: &Tensor, dx: &Tensor, gradients: &mut Gradients) {
         if let Some(dembedding) = gradients.of(self.embedding.tensor()) {
-            let _ = dembedding.index_add_(0, ids, &dx.to_kind(Kind::Float));
+            let drows = scaled(dx.to_kind(Kind::Float), self.embedding_scale);
+            let _ = dembedding.index_add_(0, ids, &drows);
         }
     }
 
@@ -81,7 +92,24 @@ impl Decoder {
 
     /// `[.., E]` to logits `[.., V]`.
     pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
-        hidden.linear(self.head(), None::<&Tensor>)
+        let logits = hidden.linear(self.head(), None::<&Tensor>);
+        let logits = if self.scales.logits == 1.0 { logits } else { logits / self.scales.logits };
+        match self.scales.logit_cap {
+            Some(cap) => (logits / cap).tanh() * cap,
+            None => logits,
+        }
+    }
+
+    /// What the gradient of logits is multiplied by to give that of the head's products: `[.., V]`, or a number.
+    pub(super) fn logit_slope(&self, logits: &Tensor) -> LogitSlope {
+        let factor = 1.0 / self.scales.logits;
+        match self.scales.logit_cap {
+            Some(cap) => {
+                let part = logits.to_kind(Kind::Float) / cap;
+                LogitSlope::Each((1.0 - part.square()) * factor)
+            }
+            None => LogitSlope::All(factor),
+        }
     }
 
     /// Every base weight with its Hugging Face name, the tied head left out.
@@ -152,24 +180,60 @@ pub(crate) struct Tokens<'a> {
     pub(crate) positions: &'a Tensor,
 }
 
-/// One pre-norm decoder layer.
+/// How the head's products move the logits.
+#[derive(Debug)]
+pub(super) enum LogitSlope {
+    /// All alike.
+    All(f64),
+    /// Each by its own, f32 `[.., V]`.
+    Each(Tensor),
+}
+
+impl LogitSlope {
+    /// The gradient of the products from that of the logits.
+    pub(super) fn back(&self, dlogits: Tensor) -> Tensor {
+        match self {
+            Self::All(slope) => scaled(dlogits, *slope),
+            Self::Each(slopes) => (&dlogits * slopes).to_kind(dlogits.kind()),
+        }
+    }
+}
+
+/// A tensor times a factor, which is 1 for most models.
+pub(super) fn scaled(x: Tensor, factor: f64) -> Tensor {
+    if factor == 1.0 { x } else { x * factor }
+}
+
+/// One decoder layer: norms before its blocks, and in some architectures behind them.
 #[derive(Debug)]
 pub(super) struct Layer {
     pub(super) attention: Attention,
     pub(super) mlp: Mlp,
     pub(super) input_norm: RmsNorm,
     pub(super) inner_norm: RmsNorm,
+    pub(super) after_attention: Option<RmsNorm>,
+    pub(super) after_mlp: Option<RmsNorm>,
+    names: NormNames,
+    /// What the blocks' results are multiplied by.
+    pub(super) residual: f64,
 }
 
 impl Layer {
     fn new(source: &mut dyn Source, config: &ModelConfig, index: usize) -> Result<Self, Error> {
         let name = |part: &str| format!("model.layers.{index}.{part}");
-        let (size, eps) = (config.hidden_size, config.rms_norm_eps);
+        let names = config.norm_names();
+        let attention = Attention::new(source, &name("self_attn"), config, index)?;
+        let mlp = Mlp::new(source, &name("mlp"), config)?;
+        let mut norm = |part: &str| RmsNorm::new(source, &name(part), config);
         Ok(Self {
-            attention: Attention::new(source, &name("self_attn"), config, index)?,
-            mlp: Mlp::new(source, &name("mlp"), config)?,
-            input_norm: RmsNorm::new(source, &name("input_layernorm"), size, eps)?,
-            inner_norm: RmsNorm::new(source, &name("post_attention_layernorm"), size, eps)?,
+            attention,
+            mlp,
+            input_norm: norm("input_layernorm")?,
+            inner_norm: norm(names.inner)?,
+            after_attention: names.after_attention.map(&mut norm).transpose()?,
+            after_mlp: names.after_mlp.map(&mut norm).transpose()?,
+            names,
+            residual: config.scales.residual,
         })
     }
 
@@ -180,8 +244,19 @@ impl Layer {
         keys: &mut dyn Attend,
         delta: Delta,
     ) -> Tensor {
-        let x = x + self.attention.forward(&self.input_norm.forward(x), rotation, keys, delta);
-        &x + self.mlp.forward(&self.inner_norm.forward(&x), delta)
+        let mixed = self.attention.forward(&self.input_norm.forward(x), rotation, keys, delta);
+        let x = x + self.result(mixed, self.after_attention.as_ref());
+        let inner = self.mlp.forward(&self.inner_norm.forward(&x), delta);
+        &x + self.result(inner, self.after_mlp.as_ref())
+    }
+
+    /// What of a block's result is added to the stream.
+    fn result(&self, block: Tensor, norm: Option<&RmsNorm>) -> Tensor {
+        let block = match norm {
+            Some(norm) => norm.forward(&block),
+            None => block,
+        };
+        scaled(block, self.residual)
     }
 
     fn visit<'a>(&'a self, name: &str, visit: &mut dyn FnMut(String, &'a Weight)) {
@@ -192,9 +267,15 @@ impl Layer {
         for (part, norm) in self.attention.norms() {
             norm.visit(&format!("{name}.self_attn.{part}"), visit);
         }
-        self.inner_norm.visit(&format!("{name}.post_attention_layernorm"), visit);
+        if let (Some(norm), Some(part)) = (&self.after_attention, self.names.after_attention) {
+            norm.visit(&format!("{name}.{part}"), visit);
+        }
+        self.inner_norm.visit(&format!("{name}.{}", self.names.inner), visit);
         for (part, linear) in self.mlp.linears() {
             linear.visit(&format!("{name}.mlp.{part}"), visit);
+        }
+        if let (Some(norm), Some(part)) = (&self.after_mlp, self.names.after_mlp) {
+            norm.visit(&format!("{name}.{part}"), visit);
         }
     }
 }

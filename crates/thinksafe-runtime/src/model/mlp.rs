@@ -1,19 +1,20 @@
-//! The gated feed-forward block (SwiGLU; Shazeer, 2020).
+//! The gated feed-forward block (SwiGLU, GEGLU; Shazeer, 2020).
 
 use tch::Tensor;
 
 use crate::Error;
 use crate::lora::Delta;
-use crate::model::ModelConfig;
 use crate::model::linear::Linear;
 use crate::model::weights::Source;
+use crate::model::{Activation, ModelConfig};
 
-/// `down(silu(gate(x)) * up(x))`.
+/// `down(activation(gate(x)) * up(x))`.
 #[derive(Debug)]
 pub(crate) struct Mlp {
     pub(super) gate: Linear,
     pub(super) up: Linear,
     pub(super) down: Linear,
+    pub(super) activation: Activation,
 }
 
 impl Mlp {
@@ -30,13 +31,18 @@ impl Mlp {
             gate: linear("gate_proj", [hidden, inner])?,
             up: linear("up_proj", [hidden, inner])?,
             down: linear("down_proj", [inner, hidden])?,
+            activation: config.activation,
         })
     }
 
     /// `[B, T, E]` to `[B, T, E]`.
     pub(crate) fn forward(&self, x: &Tensor, delta: Delta) -> Tensor {
-        let inner = self.gate.forward(x, delta).silu() * self.up.forward(x, delta);
-        self.down.forward(&inner, delta)
+        let gate = self.gate.forward(x, delta);
+        let gate = match self.activation {
+            Activation::Silu => gate.silu(),
+            Activation::GeluTanh => gate.gelu("tanh"),
+        };
+        self.down.forward(&(gate * self.up.forward(x, delta)), delta)
     }
 
     pub(crate) fn linears(&self) -> [(&'static str, &Linear); 3] {

@@ -15,6 +15,7 @@ mod norm;
 mod random;
 mod rope;
 mod save;
+pub(crate) mod scores;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -23,6 +24,6 @@ mod weights;
 
 pub use batch::{Mode, PaddedBatch};
 pub use causal_lm::CausalLm;
-pub use config::{Architecture, ModelConfig};
+pub use config::{Activation, Architecture, ModelConfig, Scales};
 pub use rope::{Rope, RopeScaling};
 pub use training::{Gradients, PackedBatch, PassOptions, Recompute, TrainingPass, VocabularyLoss};

@@ -7,11 +7,13 @@ use crate::model::weight::Weight;
 use crate::model::weights::Source;
 use crate::{Error, Placement};
 
-/// Normal weights of a given deviation, norms 1, biases 0.
+/// Normal weights of a given deviation, norms that change no scale, biases 0.
 #[derive(Debug)]
 pub(crate) struct Random {
     pub(crate) seed: Seed,
     pub(crate) deviation: f64,
+    /// The weight of norms: 1, or 0 where one is added to it.
+    pub(crate) norm: f32,
     pub(crate) placement: Placement,
 }
 
@@ -20,7 +22,7 @@ impl Source for Random {
         let count = shape.iter().product::<i64>() as usize;
         let values = match shape {
             [_] if name.ends_with("bias") => vec![0.0; count],
-            [_] => vec![1.0; count],
+            [_] => vec![self.norm; count],
             _ => normals(self.seed.purpose(name).stream(), count, self.deviation),
         };
         Tensor::f_from_slice(&values)

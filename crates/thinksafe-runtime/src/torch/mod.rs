@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn logits_with_the_kernel_equal_those_without_pages() {
         // Heads of whole sixteen bytes.
-        for shape in [SHAPES[1], SHAPES[2]] {
+        for shape in [SHAPES[1], SHAPES[2], SHAPES[4]] {
             let model = model(shape, Precision::F32);
             let reference = reference(&model);
             let mut store = TorchBackend::new(&model, CudaOptions::default());

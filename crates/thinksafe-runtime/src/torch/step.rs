@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::engine::{Segment, TOKENS_PER_PAGE};
 use crate::model::attention::{Attend, LayerAttention};
+use crate::model::scores::Seen;
 use crate::torch::arena::Arena;
 use crate::torch::kernel::Kernel;
 use crate::torch::packed::{Packed, Part, Uploaded};
@@ -146,7 +147,7 @@ impl Placed {
     /// Attends for the group's tokens: `[N, H, D]`, `[N, K, D]` of the step to `[tokens, H, D]`.
     fn attend(
         &self,
-        window: Option<i64>,
+        layer: LayerAttention,
         [q, k, v]: [&Tensor; 3],
         store: &[Tensor; 2],
         kernel: Option<&Kernel>,
@@ -155,29 +156,18 @@ impl Placed {
             let tokens = &self.group.tokens;
             let q = q.narrow(0, tokens.start as i64, tokens.len() as i64);
             let places = [&self.tables, &self.at.view(-1)];
-            if let Some(mixed) = kernel.attend(&q, store, places, window) {
+            if let Some(mixed) = kernel.attend(&q, store, places, layer) {
                 return mixed;
             }
         }
-        let whole = window.is_none_or(|window| window >= self.group.width as i64);
+        let whole = layer.window.is_none_or(|window| window >= self.group.width as i64);
         let q = self.padded(q); // [n, T, H, D]
         let mixed = if self.group.fresh && whole {
             let [q, k, v] = [q, self.padded(k), self.padded(v)].map(|x| x.transpose(1, 2));
-            let grouped = q.size()[1] != k.size()[1];
             // A token behind the last is seen by none before it.
-            Tensor::scaled_dot_product_attention(
-                &q,
-                &k,
-                &v,
-                None::<&Tensor>,
-                0.0,
-                true,
-                None,
-                grouped,
-            )
-            .transpose(1, 2)
+            layer.scores.attend([&q, &k, &v], Seen::Earlier).transpose(1, 2)
         } else {
-            self.over_pages(window, &q, store)
+            self.over_pages(layer, &q, store)
         };
         let mixed = mixed.flatten(0, 1);
         match &self.padding {
@@ -199,24 +189,15 @@ impl Placed {
 
     /// `[n, T, H, D]` over gathered pages. The heads that share keys become rows of one product, so that keys and
     /// values are not repeated.
-    fn over_pages(&self, window: Option<i64>, q: &Tensor, store: &[Tensor; 2]) -> Tensor {
+    fn over_pages(&self, layer: LayerAttention, q: &Tensor, store: &[Tensor; 2]) -> Tensor {
         let (n, width, heads, dim) = q.size4().expect("queries are [n, T, H, D]");
         let [keys, values] = store.each_ref().map(|store| self.gather(store)); // [n, K, S, D]
         let kv_heads = keys.size()[1];
         let groups = heads / kv_heads;
         let rows = q.view([n, width, kv_heads, groups, dim]).permute([0, 2, 3, 1, 4]);
         let rows = rows.reshape([n, kv_heads, groups * width, dim]);
-        let mask = self.mask(window, groups, q.kind());
-        let mixed = Tensor::scaled_dot_product_attention(
-            &rows,
-            &keys,
-            &values,
-            Some(mask),
-            0.0,
-            false,
-            None,
-            false,
-        );
+        let mask = self.mask(layer.window, groups, q.kind());
+        let mixed = layer.scores.attend([&rows, &keys, &values], Seen::Masked(mask));
         let mixed = mixed.view([n, kv_heads, groups, width, dim]).permute([0, 3, 1, 2, 4]);
         mixed.reshape([n, width, heads, dim])
     }
@@ -267,7 +248,7 @@ impl Attend for OverPages<'_> {
         for (store, new) in store.iter_mut().zip([&k, &v]) {
             let _ = store.index_copy_(0, &self.step.slots, new);
         }
-        let attend = |group: &Placed| group.attend(layer.window, [&q, &k, &v], store, self.kernel);
+        let attend = |group: &Placed| group.attend(layer, [&q, &k, &v], store, self.kernel);
         let mixed: Vec<Tensor> = self.step.groups.iter().map(attend).collect();
         let mixed =
             if let [one] = &mixed[..] { one.shallow_clone() } else { Tensor::cat(&mixed, 0) };

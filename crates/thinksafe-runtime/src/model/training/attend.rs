@@ -6,6 +6,8 @@ use tch::{Kind, Tensor};
 
 use super::packed::Run;
 use crate::fused::{Sequences, attention, attention_backward};
+use crate::model::attention::LayerAttention;
+use crate::model::scores::{Scores, Seen};
 
 /// Queries, keys and values of all tokens, rotated: `[N, H * D]`, `[N, K * D]`, `[N, K * D]`.
 pub(super) struct Heads {
@@ -38,16 +40,16 @@ impl Attended {
     }
 }
 
-/// Causal attention within each run's sequences; within a window, where there is one.
-pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, window: Option<i64>) -> Attended {
+/// Causal attention within each run's sequences; within the layer's window, where it has one.
+pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, layer: LayerAttention) -> Attended {
     let rows = rows(runs);
-    let over = sequences(&rows, dim, window);
+    let over = sequences(&rows, dim, layer);
     if let Some((out, log_sums)) = attention([&heads.q, &heads.k, &heads.v], over) {
         return Attended { out, kept: Kept::LogSums(log_sums) };
     }
     let attended = runs.iter().map(|run| {
         let inputs = [&heads.q, &heads.k, &heads.v].map(|x| run.heads(x, dim));
-        let graph = graph(inputs, run.window_mask(window, &heads.q).as_ref());
+        let graph = graph(inputs, run.window_mask(layer.window, &heads.q).as_ref(), layer.scores);
         (run.rows(&graph.1), graph)
     });
     let (outs, graphs): (Vec<Tensor>, Vec<_>) = attended.unzip();
@@ -61,12 +63,12 @@ pub(super) fn attend_backward(
     dout: &Tensor,
     runs: &[Run],
     dim: i64,
-    window: Option<i64>,
+    layer: LayerAttention,
 ) -> HeadGradients {
     let [q, k, v] = match &attended.kept {
         Kept::LogSums(log_sums) => {
             let (rows, result) = (rows(runs), (&attended.out, log_sums));
-            let over = sequences(&rows, dim, window);
+            let over = sequences(&rows, dim, layer);
             attention_backward([&heads.q, &heads.k, &heads.v], result, dout, over)
         }
         Kept::Graphs(graphs) => {
@@ -92,18 +94,21 @@ fn rows(runs: &[Run]) -> Vec<Range<usize>> {
     runs.iter().flat_map(of_run).collect()
 }
 
-fn sequences(rows: &[Range<usize>], dim: i64, window: Option<i64>) -> Sequences<'_> {
-    let (head_dim, window) = (dim as usize, window.map(|window| window as usize));
-    Sequences { rows, head_dim, scale: 1.0 / (dim as f32).sqrt(), window }
+fn sequences(rows: &[Range<usize>], dim: i64, layer: LayerAttention) -> Sequences<'_> {
+    Sequences {
+        rows,
+        head_dim: dim as usize,
+        scale: layer.scores.scale as f32,
+        cap: layer.scores.cap.map(|cap| cap as f32),
+        window: layer.window.map(|window| window as usize),
+    }
 }
 
 /// libtorch's attention over `[B, H, T, D]` of one run; query heads share key heads.
-fn graph(inputs: [Tensor; 3], mask: Option<&Tensor>) -> ([Tensor; 3], Tensor) {
+fn graph(inputs: [Tensor; 3], mask: Option<&Tensor>, scores: Scores) -> ([Tensor; 3], Tensor) {
     let inputs = inputs.map(|x| x.detach().set_requires_grad(true));
-    let [q, k, v] = &inputs;
-    let (causal, grouped) = (mask.is_none(), q.size()[1] != k.size()[1]);
-    let attend = || Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, grouped);
-    let out = tch::with_grad(attend);
+    let seen = mask.map_or(Seen::Earlier, Seen::Masked);
+    let out = tch::with_grad(|| scores.attend(inputs.each_ref(), seen));
     (inputs, out)
 }
 

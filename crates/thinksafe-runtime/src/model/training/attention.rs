@@ -38,7 +38,7 @@ impl Attention {
 
     /// The mixed values, `[N, H * D]`.
     pub(super) fn attend(&self, queried: &Queried, context: Context<'_>) -> Attended {
-        attend(&self.turned(queried, context), context.runs, self.head_dim, self.layer.window)
+        attend(&self.turned(queried, context), context.runs, self.head_dim, self.layer)
     }
 
     /// Normalises and rotates.
@@ -71,8 +71,8 @@ impl Attention {
         let step = Backward { x: &attended.out, low: o_low, dy, adapters, name: "o_proj" };
         let dout = self.o.backward(step, None, gradients);
         let heads = self.turned(queried, context);
-        let (dim, window) = (self.head_dim, self.layer.window);
-        let turned = attend_backward(&heads, attended, &dout, context.runs, dim, window);
+        let (dim, layer) = (self.head_dim, self.layer);
+        let turned = attend_backward(&heads, attended, &dout, context.runs, dim, layer);
         let dq = head_backward(&queried.q.y, self.q_norm.as_ref(), &turned.q, context, gradients);
         let dk = head_backward(&queried.k.y, self.k_norm.as_ref(), &turned.k, context, gradients);
         let step = |projected: &'a Projected, dy, name| {

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::Gradients;
 use super::linear::{Adapters, Backward, Projected};
-use crate::fused::{swiglu, swiglu_backward};
+use crate::fused::{gated, gated_backward};
 use crate::model::mlp::Mlp;
 
 /// The two products that the gate joins.
@@ -21,26 +21,27 @@ impl Mlp {
     }
 
     /// The block's result, `[N, E]`.
-    pub(super) fn output(&self, gated: &Gated, adapters: Adapters) -> Tensor {
-        self.down.project(&swiglu(&gated.gate.y, &gated.up.y), adapters, "down_proj").y
+    pub(super) fn output(&self, products: &Gated, adapters: Adapters) -> Tensor {
+        let inner = gated(self.activation, &products.gate.y, &products.up.y);
+        self.down.project(&inner, adapters, "down_proj").y
     }
 
     /// The gradient of the normalised input `x` from that of the block's result.
     pub(super) fn backward(
         &self,
         x: &Tensor,
-        gated: Gated,
+        products: Gated,
         dy: &Tensor,
         adapters: Adapters,
         gradients: &mut Gradients,
     ) -> Tensor {
-        let Gated { gate, up } = gated;
-        let inner = swiglu(&gate.y, &up.y);
+        let Gated { gate, up } = products;
+        let inner = gated(self.activation, &gate.y, &up.y);
         let low = self.down.low(&inner, adapters, "down_proj");
         let step = Backward { x: &inner, low: low.as_ref(), dy, adapters, name: "down_proj" };
         let dinner = self.down.backward(step, None, gradients);
         drop(inner);
-        let (dgate, dup) = swiglu_backward(gate.y, up.y, &dinner);
+        let (dgate, dup) = gated_backward(self.activation, gate.y, up.y, &dinner);
         let step = Backward { x, low: gate.low.as_ref(), dy: &dgate, adapters, name: "gate_proj" };
         let dx = self.gate.backward(step, None, gradients);
         let step = Backward { x, low: up.low.as_ref(), dy: &dup, adapters, name: "up_proj" };

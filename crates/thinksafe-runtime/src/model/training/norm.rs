@@ -9,7 +9,7 @@ use crate::model::norm::RmsNorm;
 impl RmsNorm {
     /// `[N, E]` to the same.
     pub(super) fn normalise(&self, x: &Tensor) -> Tensor {
-        rms_norm(x, self.weight.tensor(), self.eps)
+        rms_norm(x, &self.factor(), self.eps)
     }
 
     /// Adds the gradient of the input to `dx`, and that of the weight.
@@ -24,10 +24,10 @@ impl RmsNorm {
         if let Some(dweight) = gradients.of(weight) {
             let _ = dweight.g_add_(&rms_norm_weight_gradient(x, self.eps, dout));
         }
-        rms_norm_backward(x, weight, self.eps, dout, dx);
+        rms_norm_backward(x, &self.factor(), self.eps, dout, dx);
     }
 
-    /// As the norm of a head.
+    /// As the norm of a head, which is never one plus its weight.
     pub(super) fn of_heads(&self) -> HeadNorm<'_> {
         HeadNorm { weight: self.weight.tensor(), epsilon: self.eps }
     }

@@ -62,19 +62,19 @@ impl CausalLm {
         let head = self.decoder.head();
         let (mut losses, mut dhidden) = (Vec::new(), Vec::new());
         for chunk in self.chunks(hidden) {
-            let (loss, dlogits) = self.chunk(hidden, loss, coefficients, chunk);
+            let (loss, dproducts) = self.chunk(hidden, loss, coefficients, chunk);
             if let Some(dhead) = gradients.of(head) {
-                let _ = dhead.g_add_(&dlogits.tr().mm(&chunk.of(hidden)).to_kind(Kind::Float));
+                let _ = dhead.g_add_(&dproducts.tr().mm(&chunk.of(hidden)).to_kind(Kind::Float));
             }
             losses.push(loss);
-            dhidden.push(dlogits.mm(head));
+            dhidden.push(dproducts.mm(head));
         }
         let none = hidden.narrow(0, 0, 0);
         let dhidden = if dhidden.is_empty() { none } else { Tensor::cat(&dhidden, 0) };
         (joined(losses.into_iter(), hidden), dhidden)
     }
 
-    /// The losses of some predictions, and the gradient of their logits.
+    /// The losses of some predictions, and the gradient of the head's products.
     fn chunk(
         &self,
         hidden: &Tensor,
@@ -83,8 +83,9 @@ impl CausalLm {
         chunk: Chunk,
     ) -> (Tensor, Tensor) {
         let logits = self.project(&chunk.of(hidden));
+        let slope = self.decoder.logit_slope(&logits);
         let coefficients = chunk.of(coefficients);
-        match loss {
+        let (losses, dlogits) = match loss {
             VocabularyLoss::CrossEntropy { targets } => {
                 cross_entropy(logits, &chunk.of(targets), &coefficients)
             }
@@ -94,7 +95,8 @@ impl CausalLm {
             VocabularyLoss::ReverseKl { reference } => {
                 kl(logits, &self.project(&chunk.of(reference)), true, &coefficients)
             }
-        }
+        };
+        (losses, slope.back(dlogits))
     }
 
     fn chunks(&self, hidden: &Tensor) -> impl Iterator<Item = Chunk> + use<> {

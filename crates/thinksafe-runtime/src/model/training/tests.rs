@@ -108,43 +108,54 @@ fn predictions(count: i64) -> (Tensor, Tensor, Tensor) {
 
 #[test]
 fn losses_in_chunks_are_those_of_all_logits_at_once() {
-    let model = model(SHAPES[1], Precision::F32);
-    // Three chunks, the last of them smaller.
-    let (hidden, targets, coefficients) = predictions(300);
-    let reference = &hidden.flip([0]);
-    let parameters = model.parameters();
-    let (_, head) = parameters.iter().find(|(name, _)| name == "lm_head.weight").unwrap();
-    let [wide, wide_head] =
-        [&hidden, head].map(|t| t.to_kind(Kind::Double).set_requires_grad(true));
-    let log_p = || wide.matmul(&wide_head.tr()).log_softmax(-1, None);
-    let log_q = tch::no_grad(|| {
-        reference.to_kind(Kind::Double).matmul(&wide_head.tr()).log_softmax(-1, None)
-    });
-    let sum = |t: Tensor| t.sum_dim_intlist(-1, false, None);
-    let cases = [
-        (
-            VocabularyLoss::CrossEntropy { targets: &targets },
-            -log_p().gather(1, &targets.unsqueeze(1), false).squeeze_dim(1),
-        ),
-        (VocabularyLoss::ForwardKl { reference }, sum(log_q.exp() * (&log_q - log_p()))),
-        (VocabularyLoss::ReverseKl { reference }, sum(log_p().exp() * (log_p() - &log_q))),
-    ];
-    for (loss, expected) in cases {
-        let total = (&expected * &coefficients).sum(Kind::Double);
-        let expected_gradients = Tensor::run_backward(&[total], &[&wide, &wide_head], false, false);
-        let mut gradients = Gradients::new(&parameters);
-        let (losses, dhidden) =
-            model.vocabulary_gradient(&hidden, loss, &coefficients, &mut gradients);
-        let error = difference(&losses, &expected);
-        // A divergence is a sum of terms of both signs, much smaller than they are.
-        let cross_entropy = matches!(loss, VocabularyLoss::CrossEntropy { .. });
-        assert!(error < if cross_entropy { 1e-6 } else { 1e-5 }, "{loss:?}: {error:e}");
-        assert_eq!(losses, model.vocabulary_losses(&hidden, loss));
-        let error = difference(&dhidden, &expected_gradients[0]);
-        assert!(error < 5e-6, "{loss:?}: {error:e}");
-        let (_, dhead) = gradients.named().find(|(name, _)| *name == "lm_head.weight").unwrap();
-        let error = difference(dhead, &expected_gradients[1]);
-        assert!(error < 5e-6, "{loss:?}: {error:e}");
+    // Plain logits, capped ones, divided ones.
+    for shape in [SHAPES[1], SHAPES[4], SHAPES[5]] {
+        let model = model(shape, Precision::F32);
+        // Three chunks, the last of them smaller.
+        let (hidden, targets, coefficients) = predictions(300);
+        let reference = &hidden.flip([0]);
+        let parameters = model.parameters();
+        let (_, head) = parameters.iter().find(|(name, _)| name == "lm_head.weight").unwrap();
+        let [wide, wide_head] =
+            [&hidden, head].map(|t| t.to_kind(Kind::Double).set_requires_grad(true));
+        let scales = model.config().scales;
+        let log_softmax = |hidden: &Tensor| {
+            let logits = hidden.matmul(&wide_head.tr()) / scales.logits;
+            let capped = scales.logit_cap.map(|cap| (&logits / cap).tanh() * cap);
+            capped.unwrap_or(logits).log_softmax(-1, None)
+        };
+        let log_p = || log_softmax(&wide);
+        let log_q = tch::no_grad(|| log_softmax(&reference.to_kind(Kind::Double)));
+        let sum = |t: Tensor| t.sum_dim_intlist(-1, false, None);
+        let cases = [
+            (
+                VocabularyLoss::CrossEntropy { targets: &targets },
+                -log_p().gather(1, &targets.unsqueeze(1), false).squeeze_dim(1),
+            ),
+            (VocabularyLoss::ForwardKl { reference }, sum(log_q.exp() * (&log_q - log_p()))),
+            (VocabularyLoss::ReverseKl { reference }, sum(log_p().exp() * (log_p() - &log_q))),
+        ];
+        for (loss, expected) in cases {
+            let total = (&expected * &coefficients).sum(Kind::Double);
+            let expected_gradients =
+                Tensor::run_backward(&[total], &[&wide, &wide_head], false, false);
+            let mut gradients = Gradients::new(&parameters);
+            let (losses, dhidden) =
+                model.vocabulary_gradient(&hidden, loss, &coefficients, &mut gradients);
+            let error = difference(&losses, &expected);
+            // A divergence is a sum of terms of both signs, much smaller than they are.
+            let cross_entropy = matches!(loss, VocabularyLoss::CrossEntropy { .. });
+            assert!(
+                error < if cross_entropy { 1e-6 } else { 1e-5 },
+                "{shape}, {loss:?}: {error:e}"
+            );
+            assert_eq!(losses, model.vocabulary_losses(&hidden, loss));
+            let error = difference(&dhidden, &expected_gradients[0]);
+            assert!(error < 5e-6, "{shape}, {loss:?}: {error:e}");
+            let (_, dhead) = gradients.named().find(|(name, _)| *name == "lm_head.weight").unwrap();
+            let error = difference(dhead, &expected_gradients[1]);
+            assert!(error < 5e-6, "{shape}, {loss:?}: {error:e}");
+        }
     }
 }
 

@@ -25,6 +25,7 @@ DEVICE F shuffle_xor(F x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mas
 DEVICE F select(B take, F x, F y) { return take ? x : y; }
 DEVICE F larger(F x, F y) { return fmaxf(x, y); }
 DEVICE F power_of_two(F x) { return exp2f(x); }
+DEVICE F hyperbolic_tangent(F x) { return tanhf(x); }
 DEVICE L wide(I x) { return x; }
 DEVICE F read_float(const float* base, I offset, B valid) { return valid ? base[offset] : 0.0f; }
 DEVICE void write_float(float* base, L offset, B valid, F x) {
@@ -101,6 +102,7 @@ struct Call {
     int splits;
     int window;         // positions seen, 0: all
     float scale;        // of the scores, times log2(e)
+    float cap;          // the scores' soft cap, times log2(e); 0: none
 };
 
 constexpr int PAGE = 16;
@@ -180,6 +182,7 @@ DEVICE void take_positions(const Call& call, const int* table, int base, int end
             for (int i = 1; i < VALUES; i++) score = score + q[g][i] * keys[a][i];
 #pragma unroll
             for (int mask = LP / 2; mask > 0; mask /= 2) score = score + shuffle_xor(score, mask);
+            if (call.cap > 0.0f) score = hyperbolic_tangent(score / call.cap) * call.cap;
             Running& own = running[g];
             F most = larger(own.most, select(valid[a], score, own.most));
             F keep = power_of_two(own.most - most);

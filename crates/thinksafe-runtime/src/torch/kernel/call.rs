@@ -4,11 +4,13 @@
     reason = "kernels take pointers; only this file makes them, out of tensors it holds"
 )]
 
+use std::f64::consts::LOG2_E;
 use std::ffi::c_void;
 use std::fmt::Debug;
 
 use tch::{Kind, Tensor};
 
+use crate::model::attention::LayerAttention;
 use crate::torch::kernel::Shape;
 
 /// The arguments of both kernels, laid out as `attend.cu` has them.
@@ -28,6 +30,7 @@ pub(super) struct Call {
     splits: i32,
     window: i32,
     scale: f32,
+    cap: f32,
 }
 
 /// How kernels are started: on a card, or in a test as functions of the processor.
@@ -75,7 +78,7 @@ pub(super) fn run(
     q: &Tensor,
     store: &[Tensor; 2],
     [tables, at]: [&Tensor; 2],
-    (window, splits): (Option<i64>, i64),
+    (layer, splits): (LayerAttention, i64),
 ) -> Result<Tensor, String> {
     let (rows, heads, dim) = q.size3().map_err(|error| error.to_string())?;
     let [keys, values] = store.each_ref().map(Tensor::contiguous);
@@ -105,9 +108,10 @@ pub(super) fn run(
         kv_heads: shape.kv_heads as i32,
         pages: (tables.size()[0] / rows) as i32,
         splits: splits as i32,
-        window: window.unwrap_or(0) as i32,
+        window: layer.window.unwrap_or(0) as i32,
         // Powers of two are what the hardware has.
-        scale: std::f32::consts::LOG2_E / (dim as f32).sqrt(),
+        scale: (layer.scores.scale * LOG2_E) as f32,
+        cap: layer.scores.cap.map_or(0.0, |cap| (cap * LOG2_E) as f32),
     };
     let units = rows * shape.kv_heads * tiles(shape) * splits;
     // SAFETY: kinds, shapes and devices were compared above with those that the source was compiled for, `out` and

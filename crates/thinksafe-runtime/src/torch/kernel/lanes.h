@@ -68,6 +68,10 @@ DEVICE F power_of_two(const F& x) {
     return F::each(x, x, [](float a, float) { return std::exp2(a); });
 }
 
+DEVICE F hyperbolic_tangent(const F& x) {
+    return F::each(x, x, [](float a, float) { return std::tanh(a); });
+}
+
 DEVICE L wide(const I& x) {
     L y;
     for (int i = 0; i < 32; i++) y.lane[i] = x.lane[i];

@@ -18,6 +18,7 @@ use std::cell::Cell;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::model::attention::LayerAttention;
 use crate::torch::kernel::call::{Call, Launch};
 use crate::torch::kernel::driver::Card;
 use crate::torch::kernel::nvrtc::Nvrtc;
@@ -117,7 +118,7 @@ impl Kernel {
         q: &Tensor,
         store: &[Tensor; 2],
         [tables, at]: [&Tensor; 2],
-        window: Option<i64>,
+        layer: LayerAttention,
     ) -> Option<Tensor> {
         if self.failed.get() {
             return None;
@@ -126,7 +127,7 @@ impl Kernel {
         self.attended.set(self.attended.get() + 1);
         let splits = Call::splits(self.shape, q.size()[0], tables.size()[0], self.launch.warps());
         let attended =
-            call::run(&*self.launch, self.shape, q, store, [tables, at], (window, splits));
+            call::run(&*self.launch, self.shape, q, store, [tables, at], (layer, splits));
         attended
             .inspect_err(|error| {
                 tracing::warn!(%error, "the attention kernel failed; libtorch attends from now on");

@@ -87,6 +87,7 @@ fn the_trial_sees_mistakes() {
         ["own.weight * keep + weight * add", "own.weight + weight * add"],
         ["share * own[HEAD_DIM + 1]", "own[HEAD_DIM + 1]"],
         ["mask < 32", "mask < 16"],
+        ["score / call.cap", "score"],
     ] {
         let kernel = compiled(SHAPES[0], change);
         assert!(kernel.try_out(Device::Cpu).is_err(), "{change:?} goes unnoticed");

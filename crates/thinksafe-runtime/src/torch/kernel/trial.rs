@@ -3,6 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::engine::TOKENS_PER_PAGE;
+use crate::model::attention::LayerAttention;
+use crate::model::scores::Scores;
 use crate::torch::kernel::{Kernel, Shape, call};
 
 /// Positions of the tokens tried: around borders of pages, and far enough for every split.
@@ -13,11 +15,15 @@ const PAGES: usize = 44;
 const STORED: i64 = 311;
 
 impl Kernel {
-    /// Attends over a small store with every kind of window and split, and compares.
+    /// Attends over a small store with every kind of window, cap and split, and compares.
     pub(super) fn try_out(&self, device: Device) -> Result<(), String> {
         let trial = Trial::new(self.shape, device);
-        for window in [None, Some(1), Some(33)] {
-            let expected = trial.expected(window);
+        for (window, cap) in
+            [(None, None), (Some(1), None), (Some(33), None), (Some(33), Some(1.5))]
+        {
+            let scores = Scores { scale: 1.0 / (self.shape.dim as f64).sqrt(), cap };
+            let layer = LayerAttention { index: 0, window, scores };
+            let expected = trial.expected(layer);
             for splits in [1, 3, 64] {
                 let tables = [&trial.tables, &trial.at];
                 let found = call::run(
@@ -26,13 +32,13 @@ impl Kernel {
                     &trial.q,
                     &trial.store,
                     tables,
-                    (window, splits),
+                    (layer, splits),
                 )?;
                 let error = (found.to_kind(Kind::Float) - &expected).abs().max();
                 let error = f64::try_from(error).map_err(|error| error.to_string())?;
                 if error.is_nan() || error > tolerance(self.shape.kind) {
                     return Err(format!(
-                        "it is wrong by {error:e} for window {window:?} and {splits} splits"
+                        "it is wrong by {error:e} for window {window:?}, cap {cap:?} and {splits} splits"
                     ));
                 }
             }
@@ -102,10 +108,10 @@ impl Trial {
     }
 
     /// Softmax of scaled products, in f32, a row at a time.
-    fn expected(&self, window: Option<i64>) -> Tensor {
+    fn expected(&self, layer: LayerAttention) -> Tensor {
         let row = |row: usize| {
             let mut slots = self.slots(row);
-            if let Some(window) = window {
+            if let Some(window) = layer.window {
                 let length = slots.size()[0];
                 slots = slots.narrow(0, (length - window).max(0), length.min(window));
             }
@@ -115,7 +121,11 @@ impl Trial {
             let (_, heads, dim) = self.q.size3().expect("queries are [n, H, D]");
             let q = self.q.select(0, row as i64).to_kind(Kind::Float);
             let q = q.view([keys.size()[0], -1, dim]); // [K, G, D]
-            let scores = q.matmul(&keys.transpose(1, 2)) / (dim as f64).sqrt();
+            let scores = q.matmul(&keys.transpose(1, 2)) * layer.scores.scale;
+            let scores = match layer.scores.cap {
+                Some(cap) => (scores / cap).tanh() * cap,
+                None => scores,
+            };
             scores.softmax(-1, Kind::Float).matmul(&values).view([1, heads, dim])
         };
         let rows: Vec<Tensor> = (0..AT.len()).map(row).collect();
