@@ -19,3 +19,8 @@ pub use words::{drops, loss_curve, training_texts};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does what the guide to guards shows.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/GUARDS.md")]
+struct Guards;

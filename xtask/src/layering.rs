@@ -15,7 +15,7 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-chat", &["thinksafe-core"]),
     ("thinksafe-steering", &["thinksafe-core"]),
     ("thinksafe-trace", &["thinksafe-core", "thinksafe-steering"]),
-    ("thinksafe-filter", &["thinksafe-core", "thinksafe-trace"]),
+    ("thinksafe-filter", &["thinksafe-core", "thinksafe-steering", "thinksafe-trace"]),
     ("thinksafe-plot", &[]),
     ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),

@@ -51,6 +51,34 @@ pub struct Verdict {
     /// Why the verdict is undetermined, or the guard's raw words where they explain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What the guard did not see, if the response was too long for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+}
+
+/// Which part of a response a guard was shown, counted in the guard's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// Which end was kept.
+    pub kept: Keep,
+    /// Tokens that the guard saw.
+    pub seen: u64,
+    /// Tokens of the whole response.
+    pub of: u64,
+}
+
+/// What is kept of a text that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "a text has two ends")]
+pub enum Keep {
+    /// Its beginning.
+    Head,
+    /// Its end: the answer rather than the thinking before it.
+    Tail,
+    /// As much of its beginning as of its end; the middle is left out.
+    Ends,
 }
 
 impl Verdict {
@@ -63,6 +91,7 @@ impl Verdict {
             refusal: None,
             prompt_harmful: None,
             note: None,
+            cut: None,
         }
     }
 

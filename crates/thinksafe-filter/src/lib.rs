@@ -6,9 +6,14 @@
 //!            Guard = engine + format                  └─▶ every drop, by reason and label
 //! ```
 //!
-//! A [`Guard`] is an engine behind the Generate seam and a [`GuardFormat`]: prompt, decoding rule, parser.
+//! A [`Guard`] is an engine behind the Generate seam and a [`GuardFormat`]: prompt, decoding rule, parser. Formats:
+//! [`LlamaGuard3`], [`WildGuard`], [`Qwen3Guard`], [`ShieldGemma`], [`GraniteGuardian`], [`HarmBench`],
+//! [`GptOssSafeguard`], any chat model with a [`Rubric`]; [`RefusalJudge`] needs no model. `docs/GUARDS.md` compares them.
 //! [`judge_traces`] fills the verdict log and resumes it; [`select`] applies a [`Policy`]; [`Dataset`] is what training
 //! reads; [`dataset_card`] says how it came about.
+//!
+//! **Invariant:** a request or response is plain text in a guard's prompt, whatever it spells; the formats named
+//! *reference* alone differ, and are for measuring.
 //!
 //! **Invariant:** everything fails closed. What could not be generated, split, judged or read is dropped under a reason
 //! of its own, and no policy lets an undetermined verdict pass.
@@ -66,10 +71,13 @@ pub use card::{CardInfo, PAPER_REMOVAL, PublishedRemoval, Source, dataset_card};
 pub use dataset::{Dataset, DatasetRow, Provenance};
 pub use error::Error;
 pub use guard::{
-    Guard, GuardFormat, LlamaGuard3, LlamaGuardReading, TokenVote, WildGuard, parse_llama_guard,
-    parse_wildguard,
+    AnswerRule, AnswerWords, GptOssSafeguard, GraniteGuardian, GraniteOutput, Guard, GuardFormat,
+    HarmBench, InputLimit, LlamaGuard3, Qwen3Guard, Reading, ReferenceLlamaGuard3,
+    ReferenceWildGuard, Rubric, RubricTemplate, SafetyPolicy, ShieldGemma, Strictness, Subject,
+    TokenVote, WildGuard, parse_granite, parse_harmbench, parse_llama_guard, parse_qwen3guard,
+    parse_shieldgemma, parse_wildguard,
 };
-pub use judge::{JudgeCounts, judge_traces};
+pub use judge::{JudgeCounts, judge_traces, judge_traces_as_steered, steered_identity};
 pub use policy::{DropReason, Policy};
 pub use record::{SegmentVerdict, VerdictRecord};
 pub use refusal::{RefusalJudge, RefusalRules};
