@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     judge_traces(&mut *guard, &run.traces(), View::Turn, &mut log, show)?;
 
     let verdicts = Verdicts::read(&run.verdicts(), guard.identity(), View::Turn)?;
-    let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
+    let selection = select_from_logs(&run.traces(), &[verdicts], &Policy::default())?;
     for (label, counts) in &selection.counts {
         println!("{label}: kept {} of {}", counts.kept, counts.input);
         for (reason, count) in &counts.dropped {

@@ -1,8 +1,9 @@
-//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, fine-tuning
-//! as people watch it, and the small steps from one crate's words to another's.
+//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, labelled
+//! exchanges, fine-tuning as people watch it, and the small steps from one crate's words to another's.
 
 mod bar;
 mod inputs;
+mod labeled;
 mod sets;
 mod stop;
 mod training;
@@ -10,6 +11,7 @@ mod words;
 
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
+pub use labeled::{miniature_exchanges, xstest_files};
 pub use sets::EvaluationSet;
 pub use stop::Stop;
 pub use training::FineTuning;

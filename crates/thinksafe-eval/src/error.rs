@@ -48,6 +48,40 @@ pub enum Error {
         /// The metric.
         metric: String,
     },
+    /// An item of a labelled set has the answers of more or fewer people than the set has.
+    #[error("set {set}: item {item} has the answers of {found} people, expected {expected}")]
+    People {
+        /// The set's name.
+        set: String,
+        /// The item's id.
+        item: String,
+        /// Its answers.
+        found: usize,
+        /// The set's people.
+        expected: usize,
+    },
+    /// A judge's answers are not those to the set that they were added with.
+    #[error("{judge} answered {found} items, set {set} has {expected}")]
+    Answers {
+        /// The judge's name.
+        judge: String,
+        /// The set's name.
+        set: String,
+        /// How many answers there are.
+        found: usize,
+        /// How many items there are.
+        expected: usize,
+    },
+    /// A row of a labelled file is not as its owners publish it.
+    #[error("{path}:{line}: not a row of this kind of file")]
+    Row {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A report was given the same run and benchmark twice.
     #[error("the report already has results of benchmark {benchmark} for run {run}")]
     DuplicateResult {

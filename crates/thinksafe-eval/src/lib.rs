@@ -47,6 +47,7 @@ pub mod benchmark;
 mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod guards;
 pub mod judged;
 pub mod report;
 pub mod sample;

@@ -4,8 +4,8 @@ mod browser;
 mod figures;
 mod headline;
 mod html;
-mod sections;
-mod table;
+pub(crate) mod sections;
+pub(crate) mod table;
 
 pub use headline::Headline;
 

@@ -17,6 +17,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Nothing was selected from, since no guard's verdicts were given.
+    #[error("selection needs the verdicts of at least one guard")]
+    NoGuard,
+    /// Resampling looks for one sample that passes, and the policy wants all of them to.
+    #[error("a policy that wants all samples of a prompt to pass leaves nothing to resample")]
+    ResampleAll,
     /// A field of a dataset row contradicts the rest of the row.
     #[error("{path}:{line}: field `{field}` {problem}")]
     Row {
@@ -76,6 +82,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Prompts or the generation of traces failed.
+    #[error(transparent)]
+    Trace(#[from] thinksafe_trace::Error),
     /// A judge ended without a verdict on every exchange.
     #[error("{judge} ended normally but left {missing} traces without a verdict")]
     Unjudged {

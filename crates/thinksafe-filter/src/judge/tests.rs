@@ -9,7 +9,7 @@ use thinksafe_core::verdict::Safety;
 use thinksafe_trace::SteeringUsed;
 
 use super::*;
-use crate::fixture::{GOOD, failed, finished, judge as identity};
+use crate::fixture::{GOOD, UNCLOSED, failed, finished, judge as identity};
 
 /// Says unsafe of what contains `bad`, answers in bursts from the back, and gives up after `left` answers.
 struct Scripted {
@@ -62,7 +62,7 @@ fn traces(dir: &Path) -> PathBuf {
         finished(0, GOOD),
         finished(1, "<think>\nbad\n</think>\n\nfine"),
         failed(2),
-        finished(3, "<think>\nnever"),
+        finished(3, UNCLOSED),
         finished(4, "plain"),
         finished(5, "<think>\n\n</think>\n\nbad"),
         finished(6, GOOD),
