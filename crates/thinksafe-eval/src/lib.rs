@@ -53,6 +53,7 @@ mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod judged;
+pub mod paper;
 pub mod report;
 pub mod sample;
 pub mod score;
