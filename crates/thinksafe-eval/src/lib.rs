@@ -15,7 +15,8 @@
 //! own: never silently wrong, never silently safe.
 //!
 //! The published sets are in the [`catalog`], each with its file's row count and hash; one of your own is a
-//! [`Spec`](spec::Spec) in TOML. [`contamination`] compares a benchmark with what a model is trained on.
+//! [`Spec`](spec::Spec) in TOML. [`contamination`] compares a benchmark with what a model is trained on; [`attack`] asks it
+//! with words put into the model's thinking.
 //!
 //! # Example
 //!
@@ -46,6 +47,7 @@
 //! ```
 
 pub mod answer;
+pub mod attack;
 pub mod benchmark;
 pub mod catalog;
 pub mod contamination;
