@@ -3,6 +3,7 @@
 
 mod bar;
 mod inputs;
+mod published;
 mod sets;
 mod stop;
 mod training;
@@ -10,6 +11,7 @@ mod words;
 
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
+pub use published::{Judges, Published};
 pub use sets::EvaluationSet;
 pub use stop::Stop;
 pub use training::FineTuning;
