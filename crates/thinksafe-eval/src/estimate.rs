@@ -81,6 +81,20 @@ pub struct PassAtK {
     pub too_few: u64,
 }
 
+impl std::fmt::Display for PassAtK {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { k, rate, items, too_few } = self;
+        match rate {
+            Some(Interval { value, low, high }) => {
+                let [value, low, high] = [value, low, high].map(|share| share * 100.0);
+                write!(f, "{value:.1} % [{low:.1}, {high:.1}] over {items} items")?;
+            }
+            None => f.write_str("no item has enough samples")?,
+        }
+        write!(f, ", {too_few} with fewer than {k} scored samples left out")
+    }
+}
+
 /// pass@k over a benchmark's scores, unbiased (see [`statistics::pass_at_k`]). Only scored samples can be drawn.
 ///
 /// pass@1 is the mean over samples; where items have different numbers of scored samples, it weighs items alike and

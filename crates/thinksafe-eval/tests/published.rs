@@ -169,7 +169,7 @@ fn what_is_not_as_published_is_refused_with_the_facts() {
         let error = spec.load(dir.path()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
-    let verified = of(expect(Some(2), Some(2), Some(whole.provenance.content.clone())));
+    let verified = of(expect(Some(2), Some(2), Some(whole.provenance.content)));
     assert!(verified.load(dir.path()).unwrap().provenance.verified);
     write("q,label\none,safe\ntwo!,unsafe\n");
     assert!(verified.load(dir.path()).unwrap_err().to_string().contains("expected content"));
@@ -291,5 +291,5 @@ fn contamination_of_published_sets_is_found() {
         println!("{name} against STAR-1: {}", contamination(&load(name), star1.prompts()));
     }
     let advbench = contamination(&load("advbench"), harmful.prompts());
-    assert!(advbench.equal().count() > 50, "{advbench}");
+    assert_eq!(advbench.equal().count(), 117, "{advbench}");
 }

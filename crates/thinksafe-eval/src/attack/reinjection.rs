@@ -61,8 +61,8 @@ impl<G: Generate> Reinjection<G> {
                 let Some(thought) = thoughts.get(completion.id as usize) else {
                     return Err(Error::engine(name, crate::sample::UnknownId(completion.id)));
                 };
-                let closed = text.and_then(|text| Some((text, thought.closed(&completion, tags)?)));
-                match closed {
+                let ended = text.and_then(|text| Some((text, closed(&completion, tags)?)));
+                match ended {
                     Some((text, generated)) if thought.has_left(generated) => {
                         going_on.push(thought.interrupted(generated, text));
                         Ok(())
@@ -129,12 +129,6 @@ impl Thought {
         request
     }
 
-    /// What was written, if it ended by closing the thinking.
-    fn closed<'c>(&self, completion: &'c Completion, tags: &ThinkTags) -> Option<&'c Generated> {
-        let generated = completion.outcome.as_ref().ok()?;
-        (generated.finish == Finish::StopText(tags.close.clone())).then_some(generated)
-    }
-
     /// Whether tokens are left for another round.
     fn has_left(&self, generated: &Generated) -> bool {
         (generated.ids.len() as u32) < self.left
@@ -149,4 +143,10 @@ impl Thought {
             left: self.left - generated.ids.len() as u32,
         }
     }
+}
+
+/// What was written, if it ended by closing the thinking.
+fn closed<'c>(completion: &'c Completion, tags: &ThinkTags) -> Option<&'c Generated> {
+    let generated = completion.outcome.as_ref().ok()?;
+    (generated.finish == Finish::StopText(tags.close.clone())).then_some(generated)
 }

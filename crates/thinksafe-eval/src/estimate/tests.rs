@@ -38,6 +38,12 @@ fn what_is_cut_off_is_neither_drawn_nor_wrong() {
     let two = pass_at_k(&benchmark(), &scores, 2);
     assert_eq!((two.items, two.too_few), (2, 1));
     assert!((two.rate.unwrap().value - f64::midpoint(2.0 / 3.0, 1.0)).abs() < 1e-12);
+    let text = two.to_string();
+    assert!(
+        text.starts_with("83.3 % [")
+            && text.ends_with("over 2 items, 1 with fewer than 2 scored samples left out"),
+        "{text}"
+    );
     let one = pass_at_k(&benchmark(), &scores, 1).rate.unwrap().value;
     assert!((one - (1.0 / 3.0 + 2.0) / 3.0).abs() < 1e-12);
     let mean = estimate(&benchmark(), &scores).rate.unwrap().value;

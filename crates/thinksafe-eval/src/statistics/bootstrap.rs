@@ -70,7 +70,7 @@ mod tests {
     fn clusters_are_drawn_whole() {
         let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
         let each = |n: usize| -> Vec<Observation<'_>> {
-            let value = |i: usize| if i % 2 == 0 { 0.0 } else { 1.0 };
+            let value = |i: usize| f64::from(u8::from(i % 2 == 1));
             let items = names.iter().enumerate();
             items
                 .flat_map(|(i, &cluster)| {

@@ -26,6 +26,30 @@ pub struct PairedTests {
     pub bootstrap: Interval,
 }
 
+impl std::fmt::Display for PairedTests {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { units, mcnemar, t, sign_flip, bootstrap } = self;
+        let [value, low, high] =
+            [bootstrap.value, bootstrap.low, bootstrap.high].map(|share| share * 100.0);
+        write!(
+            f,
+            "{value:+.1} points, bootstrap [{low:+.1}, {high:+.1}], {units} units; p of no change: "
+        )?;
+        if let Some(p) = mcnemar {
+            write!(f, "{} by McNemar, ", shown(*p))?;
+        }
+        if let Some(t) = t {
+            write!(f, "{} by t, ", shown(t.p_value))?;
+        }
+        write!(f, "{} by sign flips", shown(sign_flip.p_value))
+    }
+}
+
+/// A p-value with three digits after the point, none of them said to be zero.
+fn shown(p: f64) -> String {
+    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
 /// Tests two runs on the same items: each pair is (cluster, first, second).
 ///
 /// All tests take a cluster as one unit, so that samples of one item do not pass for new items. `draws` is the number of
@@ -61,6 +85,12 @@ mod tests {
         assert!((tests.bootstrap.value - 0.75).abs() < 1e-12);
         let single = paired_tests(&pairs[1..], 200, Seed(1)).unwrap();
         assert_eq!(single.mcnemar, Some(0.5));
+        let text = single.to_string();
+        assert!(text.starts_with("+66.7 points, bootstrap ["), "{text}");
+        assert!(
+            text.contains("3 units; p of no change: 0.500 by McNemar, 0.184 by t, 0.500 by"),
+            "{text}"
+        );
     }
 
     #[test]
