@@ -1,13 +1,15 @@
-//! Evaluates a model on the published benchmarks, as the paper asks them, and sets the result beside the paper's.
+//! Evaluates a model on the published benchmarks, as the paper asks them, before and after fine-tuning, and sets the
+//! result beside the paper's.
 //!
 //! ```text
 //! cargo run --release -p thinksafe-examples --example 10_benchmarks -- --benchmarks bench/ --model Qwen3-0.6B \
-//!     --guard Llama-Guard-3-8B --wildguard wildguard --device cuda:0 --precision bf16 --out runs/initial \
-//!     --paper Qwen3-0.6B
+//!     --guard Llama-Guard-3-8B --wildguard wildguard --device cuda:0 --precision bf16 --paper Qwen3-0.6B \
+//!     --adapter runs/thinksafe/adapter
 //! ```
 //!
 //! `bench/` holds the files as their owners publish them; `docs/REPRODUCTION.md` says where they are. Those that are not
-//! there are named and left out. `--only gsm8k,aime24` takes a few, `--set mine.toml` one of your own.
+//! there are named and left out. `--only gsm8k,aime24` takes a few, `--set mine.toml` one of your own. Without `--adapter` only the
+//! model as it is is evaluated; with it and the same `--out` later, only what is new is asked.
 //!
 //! Without a GPU, and without weights: `--tokenizer DIR` in place of `--model` runs a small model of Qwen3's layout with
 //! random weights, the miniature's guard and rules for refusals. What it measures means nothing; that it loads, asks,
@@ -22,10 +24,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use thinksafe_core::run::RunDir;
+use thinksafe_core::seed::Seed;
 use thinksafe_eval::contamination::contamination;
-use thinksafe_eval::evaluate::evaluate;
+use thinksafe_eval::estimate::{paired_tests, pass_at_k};
+use thinksafe_eval::evaluate::{Evaluated, evaluate};
 use thinksafe_eval::paper;
 use thinksafe_eval::report::{Report, ResultTable};
+use thinksafe_eval::spec::Spec;
 use thinksafe_examples::{Bar, Published};
 use thinksafe_trace::{Columns, PromptSet};
 
@@ -34,6 +39,9 @@ use thinksafe_trace::{Columns, PromptSet};
 struct Options {
     #[command(flatten)]
     published: Published,
+    /// A LoRA adapter of the model: it is evaluated without and with it.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
     /// The prompts that the model was trained on, to be compared with the benchmarks.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
@@ -51,27 +59,43 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     let (published, run) = (&options.published, RunDir::new(&options.out));
-    let read = |path| PromptSet::read(path, &Columns::default());
-    let training = options.prompts.as_ref().map(read).transpose()?;
-    let mut model = published.load_model()?;
-    let mut judges = published.load_judges(&run.root().join("miniature"))?;
     let (mut report, mut bar) = (Report::new("Benchmarks"), Bar::default());
+    let mut benchmarks = Vec::new();
     for spec in published.specs()? {
-        if !published.benchmarks.join(&spec.file).exists() {
+        if published.benchmarks.join(&spec.file).exists() {
+            let loaded = spec.load(&published.benchmarks)?;
+            report.fact(&spec.name, &loaded.provenance);
+            benchmarks.push((spec, loaded.benchmark.first(options.items)));
+        } else {
             println!("{}: no {}, which is {}", spec.name, spec.file.display(), spec.source);
-            continue;
         }
-        let loaded = spec.load(&published.benchmarks)?;
-        report.fact(&spec.name, &loaded.provenance);
-        if let Some(training) = &training {
-            let found = contamination(&loaded.benchmark, training.prompts());
+    }
+    if let Some(path) = &options.prompts {
+        let prompts = PromptSet::read(path, &Columns::default())?;
+        for (spec, benchmark) in &benchmarks {
+            let found = contamination(benchmark, prompts.prompts());
             report.fact(format!("{}, contamination", spec.name), found);
         }
-        bar.begin(&spec.name);
-        let benchmark = loaded.benchmark.first(options.items);
-        let mut scorer = judges.scorer(&spec, &run);
-        let show = &mut |progress| bar.show(&progress);
-        report.add("model", &evaluate(&run, &benchmark, &mut model, &mut [&mut *scorer], show)?)?;
+    }
+    let mut model = published.load_model()?;
+    let mut judges = published.load_judges(&run.root().join("miniature"))?;
+    let mut before: Vec<Evaluated> = Vec::new();
+    for name in ["initial", "adapted"] {
+        if name == "adapted" {
+            let Some(adapter) = &options.adapter else { break };
+            model.model_mut().load_lora(adapter)?;
+        }
+        for (index, (spec, benchmark)) in benchmarks.iter().enumerate() {
+            bar.begin(format!("{name}: {}", spec.name));
+            let mut scorer = judges.scorer(spec, &run);
+            let show = &mut |progress| bar.show(&progress);
+            let evaluated = evaluate(&run, benchmark, &mut model, &mut [&mut *scorer], show)?;
+            report.add(name, &evaluated)?;
+            add_facts(&mut report, (name, spec), &evaluated, before.get(index));
+            if name == "initial" {
+                before.push(evaluated);
+            }
+        }
     }
     report.timings = bar.timings();
     report.save(&run)?;
@@ -81,4 +105,25 @@ fn main() -> Result<()> {
     }
     println!("{}", run.report_html().display());
     Ok(())
+}
+
+/// pass@k of several samples, and the tests of a change.
+fn add_facts(
+    report: &mut Report,
+    (name, spec): (&str, &Spec),
+    evaluated: &Evaluated,
+    before: Option<&Evaluated>,
+) {
+    let (benchmark, samples) = (&evaluated.benchmark, spec.settings.samples);
+    let [measured] = evaluated.measured.as_slice() else { return };
+    if samples > 1 {
+        let passed = pass_at_k(benchmark, &measured.scores, samples.into());
+        report.fact(format!("{}, {name}, pass@{samples}", spec.name), passed);
+    }
+    if let Some([first]) = before.map(|before| before.measured.as_slice()) {
+        let tests = paired_tests(benchmark, &first.scores, &measured.scores, 10_000, Seed(41));
+        if let Some(tests) = tests {
+            report.fact(format!("{}, change", spec.name), tests);
+        }
+    }
 }

@@ -37,9 +37,6 @@ pub struct Published {
     /// In place of a model: the folder of Qwen3's tokenizer, for a model with random weights.
     #[arg(long, value_name = "DIR", conflicts_with = "model")]
     tokenizer: Option<PathBuf>,
-    /// A LoRA adapter of the model.
-    #[arg(long, value_name = "DIR")]
-    adapter: Option<PathBuf>,
     /// Llama Guard 3: the folder. Without, the miniature's guard, which knows nothing of real harm.
     #[arg(long, value_name = "DIR")]
     guard: Option<PathBuf>,
@@ -104,24 +101,18 @@ impl Published {
         Ok(specs)
     }
 
-    /// The reasoning model on its engine, with its adapter if it has one.
+    /// The reasoning model on its engine.
     ///
     /// # Errors
     /// What is wrong with its folder.
     pub fn load_model(&self) -> Result<LocalGenerator> {
-        let mut engine = match (&self.model, &self.tokenizer) {
-            (Some(folder), _) => self.engine(folder)?,
-            (None, tokenizer) => {
-                let config = ModelConfig::from_json(LAYOUT, file!().as_ref())?;
-                let model = CausalLm::random(config, self.placement(), Seed(1))?;
-                let chat = Chat::load(tokenizer.as_ref().context("--model is missing")?)?;
-                LocalGenerator::new(model, chat, EngineOptions::default())?
-            }
-        };
-        if let Some(adapter) = &self.adapter {
-            engine.model_mut().load_lora(adapter)?;
+        if let Some(folder) = &self.model {
+            return self.engine(folder);
         }
-        Ok(engine)
+        let config = ModelConfig::from_json(LAYOUT, file!().as_ref())?;
+        let model = CausalLm::random(config, self.placement(), Seed(1))?;
+        let chat = Chat::load(self.tokenizer.as_ref().context("--model is missing")?)?;
+        Ok(LocalGenerator::new(model, chat, EngineOptions::default())?)
     }
 
     /// The judges; the miniature is written below `scratch` if its guard is wanted.
