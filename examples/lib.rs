@@ -4,6 +4,7 @@
 mod bar;
 mod inputs;
 mod labeled;
+mod published;
 mod sets;
 mod stop;
 mod training;
@@ -12,6 +13,7 @@ mod words;
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use labeled::{miniature_exchanges, xstest_files};
+pub use published::{Judges, Published};
 pub use sets::EvaluationSet;
 pub use stop::Stop;
 pub use training::FineTuning;

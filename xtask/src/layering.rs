@@ -17,7 +17,7 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-trace", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-filter", &["thinksafe-core", "thinksafe-steering", "thinksafe-trace"]),
     ("thinksafe-plot", &[]),
-    ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
+    ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot", "thinksafe-trace"]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),

@@ -60,7 +60,7 @@ pub fn read_xstest(files: &[impl AsRef<Path>], question: Question) -> Result<Lab
         for row in reader.deserialize() {
             let row: Row = row.map_err(|source| {
                 let line = source.position().map_or(1, csv::Position::line);
-                Error::Row { path: path.to_owned(), line, source: source.into() }
+                Error::LabeledRow { path: path.to_owned(), line, source: source.into() }
             })?;
             items.push(item(&source, row, question));
         }

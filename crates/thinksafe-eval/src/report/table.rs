@@ -148,7 +148,7 @@ fn markdown(table: &Table) -> String {
 }
 
 /// Text that stays one cell and plain, whatever it spells.
-fn markdown_cell(text: &str) -> String {
+pub(super) fn markdown_cell(text: &str) -> String {
     let flat = text.replace(['\n', '\r'], " ");
     let mut cell = String::with_capacity(flat.len());
     for c in flat.chars() {
