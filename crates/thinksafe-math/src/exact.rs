@@ -99,7 +99,8 @@ fn call(
         ("max", [..]) => values.iter().max().cloned(),
         ("min", [..]) => values.iter().min().cloned(),
         ("gcd" | "lcm", [..]) if integers() => {
-            let join = if name == "gcd" { |a: &BigInt, b| a.gcd(&b) } else { |a: &BigInt, b| a.lcm(&b) };
+            let join =
+                if name == "gcd" { |a: &BigInt, b| a.gcd(&b) } else { |a: &BigInt, b| a.lcm(&b) };
             budget.spend(values.iter().map(|v| number::size(v) * number::size(v)).sum())?;
             let all = values.iter().map(Ratio::to_integer).reduce(|a, b| join(&a, b));
             all.map(Ratio::from_integer)
@@ -111,8 +112,6 @@ fn call(
         _ => None,
     })
 }
-
-
 
 #[cfg(test)]
 mod tests {

@@ -16,24 +16,24 @@ pub(crate) enum Expr {
     /// A variable, with its subscript.
     Symbol(String),
     Constant(Constant),
-    Sum(Vec<Expr>),
-    Product(Vec<Expr>),
-    Power(Box<Expr>, Box<Expr>),
+    Sum(Vec<Self>),
+    Product(Vec<Self>),
+    Power(Box<Self>, Box<Self>),
     /// A function by name. Names that [`crate::evaluate`] does not know are functions of which nothing is known.
-    Call(String, Vec<Expr>),
+    Call(String, Vec<Self>),
     /// `x ± y` (true) or `x ∓ y`: the second term.
-    PlusMinus(bool, Box<Expr>),
+    PlusMinus(bool, Box<Self>),
     /// A number with a percent sign.
-    Percent(Box<Expr>),
+    Percent(Box<Self>),
     /// Words.
     Text(String),
     /// Items side by side: of a set, a tuple, an interval, or a bare enumeration.
-    Items(Brackets, Vec<Expr>),
+    Items(Brackets, Vec<Self>),
     /// Unions (`∪`), intersections (`∩`) and differences (`\`).
-    SetOperation(char, Vec<Expr>),
-    Matrix(Vec<Vec<Expr>>),
+    SetOperation(char, Vec<Self>),
+    Matrix(Vec<Vec<Self>>),
     /// `sides[0] relations[0] sides[1] ...`.
-    Relation(Vec<Expr>, Vec<Relation>),
+    Relation(Vec<Self>, Vec<Relation>),
 }
 
 /// What stands around items.

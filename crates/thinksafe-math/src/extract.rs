@@ -45,12 +45,14 @@ impl Default for Finder {
 
 impl Finder {
     /// The same, but only in LaTeX.
+    #[must_use]
     pub fn latex_only(mut self) -> Self {
         self.plain = false;
         self
     }
 
     /// The same, but only in plain text.
+    #[must_use]
     pub fn plain_only(mut self) -> Self {
         self.latex = false;
         self
@@ -126,7 +128,9 @@ fn has_prose(text: &str) -> bool {
             if length == 0 {
                 let skipped = rest.chars().next().map_or(0, char::len_utf8);
                 rest = &rest[skipped..];
-            } else if words::is_text(&command[..length]) || matches!(&command[..length], "begin" | "end") {
+            } else if words::is_text(&command[..length])
+                || matches!(&command[..length], "begin" | "end")
+            {
                 rest = rest.split_once('}').map_or(rest, |(_, behind)| behind);
             }
             continue;
@@ -147,8 +151,8 @@ fn has_prose(text: &str) -> bool {
 
 /// Words of two letters that are no products.
 const SHORT_WORDS: [&str; 26] = [
-    "is", "so", "it", "of", "to", "be", "we", "in", "on", "at", "by", "an", "as", "if", "no",
-    "do", "us", "am", "up", "go", "It", "So", "We", "If", "In", "No",
+    "is", "so", "it", "of", "to", "be", "we", "in", "on", "at", "by", "an", "as", "if", "no", "do",
+    "us", "am", "up", "go", "It", "So", "We", "If", "In", "No",
 ];
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A response against a reference: finding both answers, and comparing them.
 
-use crate::compare::{Comparison, Reason, Verdict};
+use crate::compare::{Comparison, Reason, Verdict, same_spelling};
 use crate::extract::Finder;
 
 /// What grading a response found.
@@ -22,15 +22,10 @@ pub struct Graded {
 /// assert_eq!(graded.verdict, Verdict::Equal);
 /// assert_eq!(graded.answer.as_deref(), Some("0.5"));
 /// ```
-pub fn grade(
-    response: &str,
-    reference: &str,
-    finder: Finder,
-    comparison: &Comparison,
-) -> Graded {
+pub fn grade(response: &str, reference: &str, finder: Finder, comparison: &Comparison) -> Graded {
     let Some(answer) = finder.find(response) else {
         // An answer in words has nothing that can be found, but can be the reference itself.
-        let same = comparison.same_text(response, reference);
+        let same = same_spelling(response, reference);
         return Graded {
             verdict: if same { Verdict::Equal } else { Verdict::Undecided(Reason::NoAnswer) },
             answer: same.then(|| response.trim().to_owned()),
@@ -38,7 +33,7 @@ pub fn grade(
     };
     let found = finder.find(reference);
     let reference_answer = found.as_deref().unwrap_or(reference);
-    let same = comparison.same_text(response, reference);
+    let same = same_spelling(response, reference);
     let verdict = if same { Verdict::Equal } else { comparison.verdict(&answer, reference_answer) };
     Graded { verdict, answer: Some(answer) }
 }

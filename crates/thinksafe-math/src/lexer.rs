@@ -1,5 +1,6 @@
 //! LaTeX and plain text into tokens. One pass, no recursion.
 
+use crate::braces::closing;
 use crate::words::{self, Word};
 
 /// A token, and whether white space stands before it.
@@ -43,7 +44,8 @@ pub(crate) const CLOSE_SET: char = '⦄';
 
 /// Splits a text into tokens.
 pub(crate) fn tokens(text: &str, commas: Commas) -> Vec<Token> {
-    let mut lexer = Lexer { rest: text, commas, spaced: false, tokens: Vec::new() };
+    let braces = closing(text);
+    let mut lexer = Lexer { text, rest: text, braces, commas, spaced: false, tokens: Vec::new() };
     while let Some(c) = lexer.rest.chars().next() {
         lexer.step(c);
     }
@@ -51,7 +53,10 @@ pub(crate) fn tokens(text: &str, commas: Commas) -> Vec<Token> {
 }
 
 struct Lexer<'a> {
+    text: &'a str,
     rest: &'a str,
+    /// Which braces belong together.
+    braces: Vec<(usize, usize)>,
     commas: Commas,
     spaced: bool,
     tokens: Vec<Token>,
@@ -155,26 +160,12 @@ impl<'a> Lexer<'a> {
 
     /// The content of the braces that come next, if they are closed.
     fn group(&mut self) -> Option<&'a str> {
-        let start = self.rest.len() - self.rest.trim_start().len();
-        if !self.rest[start..].starts_with('{') {
-            return None;
-        }
-        let (mut depth, mut escaped) = (0usize, false);
-        for (at, byte) in self.rest.bytes().enumerate().skip(start) {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'{' => depth += 1,
-                b'}' if depth == 1 => {
-                    let content = &self.rest[start + 1..at];
-                    self.skip(at + 1);
-                    return Some(content);
-                }
-                b'}' => depth -= 1,
-                _ => {}
-            }
-        }
-        None
+        let space = self.rest.len() - self.rest.trim_start().len();
+        let open = self.text.len() - self.rest.len() + space;
+        let pair = self.braces.binary_search_by_key(&open, |(open, _)| *open).ok()?;
+        let close = self.braces[pair].1;
+        self.rest = &self.text[close + 1..];
+        Some(&self.text[open + 1..close])
     }
 
     fn text(&mut self, content: &str) {
@@ -194,11 +185,12 @@ impl<'a> Lexer<'a> {
         match words::plain(&word.to_ascii_lowercase()) {
             Some(Word::Command(name)) => self.push_command(name),
             Some(Word::Mark(mark)) => self.push(Kind::Mark(mark)),
+            // Not what has groups of its own, which would nest.
             _ if word.starts_with(|c: char| c.is_ascii_digit() || c == '-')
-                && word.bytes().any(|b| b.is_ascii_digit()) =>
+                && word.bytes().any(|b| b.is_ascii_digit())
+                && !word.contains('{') =>
             {
-                let inner = tokens(&word.replace("\\text", ""), self.commas);
-                self.tokens.extend(inner);
+                self.tokens.extend(tokens(word, self.commas));
             }
             _ => self.push(Kind::Text(word.to_owned())),
         }
@@ -229,9 +221,7 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) {
         let bytes = self.rest.as_bytes();
-        let digits = |from: usize| {
-            bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count()
-        };
+        let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let mut end = digits(0);
         let mut number = self.rest[..end].to_owned();
         while let Some(separator) = self.separator(&number, end) {

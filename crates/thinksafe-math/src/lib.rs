@@ -1,10 +1,12 @@
 //! Finding mathematical answers in text, and deciding whether two are equal.
+mod braces;
 mod budget;
 mod compare;
 mod exact;
 mod expr;
 mod extract;
 mod grade;
+pub mod hendrycks;
 mod lexer;
 mod normal;
 mod number;

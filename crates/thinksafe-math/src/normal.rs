@@ -1,6 +1,7 @@
 //! The normal form of an expression: a sum of monomials over variables and over parts that are not polynomial.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use num_rational::Ratio;
 use num_traits::{One, Signed, ToPrimitive, Zero};
@@ -23,6 +24,8 @@ pub(crate) struct Normal {
 
 /// Powers of sums are expanded up to this exponent.
 const MAX_EXPANSION: u32 = 64;
+/// Parts whose name is longer are left to evaluation.
+const MAX_NAME: usize = 256;
 
 impl Normal {
     /// The normal form; `None` for what is no scalar, or is a division by zero.
@@ -139,7 +142,8 @@ impl Normal {
         if base.terms.is_empty() {
             return Ok(None);
         }
-        let small = exact.as_ref().and_then(|e| Some(Ratio::new(e.numer().to_i32()?, e.denom().to_i32()?)));
+        let small =
+            exact.as_ref().and_then(|e| Some(Ratio::new(e.numer().to_i32()?, e.denom().to_i32()?)));
         let small = small.map(|e| Ratio::new(i64::from(*e.numer()), i64::from(*e.denom())));
         if let Some(e) = small
             && let Some(power) = base.monomial_power(e, budget)?
@@ -147,14 +151,21 @@ impl Normal {
             return Ok(Some(power));
         }
         // Not a polynomial: an atom of its own, with what it is made of as its name.
-        match small {
-            Some(e) => Ok(Some(Self::atom(format!("({})", base.name()), e, false))),
-            None => {
-                let Some(exponent) = Self::of(exponent, budget)? else { return Ok(None) };
-                let name = format!("({})^({})", base.name(), exponent.name());
-                Ok(Some(Self::atom(name, Ratio::one(), false)))
-            }
+        if let Some(exponent) = small {
+            return Self::named(format!("({})", base.name()), exponent, budget);
         }
+        let Some(exponent) = Self::of(exponent, budget)? else { return Ok(None) };
+        Self::named(format!("({})^({})", base.name(), exponent.name()), Ratio::one(), budget)
+    }
+
+    /// An atom that is no variable. Names contain names, so without a limit their length would double at each level.
+    fn named(
+        name: String,
+        exponent: Ratio<i64>,
+        budget: &mut Budget,
+    ) -> Result<Option<Self>, OutOfSteps> {
+        budget.spend(name.len() as u64 / 8)?;
+        Ok((name.len() <= MAX_NAME).then(|| Self::atom(name, exponent, false)))
     }
 
     /// A whole power, perhaps negative, of a single term.
@@ -168,7 +179,11 @@ impl Normal {
             return Ok(None);
         };
         if !exponent.is_integer() {
-            return Ok(None);
+            // A root of one variable is a power of it.
+            let mut atoms = monomial.iter().filter(|(_, e)| e.is_one());
+            let single = monomial.len() == 1 && coefficient.is_one();
+            let name = atoms.next().filter(|_| single);
+            return Ok(name.map(|(name, _)| Self::atom(name.clone(), exponent, false)));
         }
         let coefficient = number::power(coefficient, &exponent.to_integer().into(), budget)?;
         let raised = |(atom, e): (&String, &Ratio<i64>)| {
@@ -192,9 +207,7 @@ impl Normal {
             let Some(argument) = Self::of(argument, budget)? else { return Ok(None) };
             names.push(argument.name());
         }
-        let name = format!("{name}[{}]", names.join("|"));
-        budget.spend(name.len() as u64 / 8)?;
-        Ok(Some(Self::atom(name, Ratio::one(), false)))
+        Self::named(format!("{name}[{}]", names.join("|")), Ratio::one(), budget)
     }
 
     /// What tells whether two normal forms are the same expression.
@@ -206,9 +219,9 @@ impl Normal {
     fn name(&self) -> String {
         let mut name = String::new();
         for (monomial, coefficient) in &self.terms {
-            name.push_str(&format!("+{coefficient}"));
+            let _ = write!(name, "+{coefficient}");
             for (atom, exponent) in monomial {
-                name.push_str(&format!("*{atom}^{exponent}"));
+                let _ = write!(name, "*{atom}^{exponent}");
             }
         }
         name

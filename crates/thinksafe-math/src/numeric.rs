@@ -109,7 +109,7 @@ fn opaque(expr: &Expr, point: Point, budget: &mut Budget) -> Option<Complex64> {
         Expr::Constant(constant @ (Constant::Infinity | Constant::Empty | Constant::Reals)) => {
             Some(point.unknown(&format!("{constant:?}"), &[]))
         }
-        Expr::Product(parts) if parts.iter().any(|p| *p == Expr::Constant(Constant::Infinity)) => {
+        Expr::Product(parts) if parts.contains(&Expr::Constant(Constant::Infinity)) => {
             structure("infinity", parts, point, budget)
         }
         Expr::Text(words) => Some(point.unknown(words, &[])),
@@ -147,11 +147,7 @@ fn power(base: &Expr, exponent: &Expr, point: Point, budget: &mut Budget) -> Opt
     if x.is_zero() {
         return (y.re > 0.0).then(Complex64::zero);
     }
-    Some(if x.im == 0.0 && x.re > 0.0 && y.im == 0.0 {
-        x.re.powf(y.re).into()
-    } else {
-        x.powc(y)
-    })
+    Some(if x.im == 0.0 && x.re > 0.0 && y.im == 0.0 { x.re.powf(y.re).into() } else { x.powc(y) })
 }
 
 /// Whether a function of this name has values.
@@ -160,9 +156,33 @@ pub(crate) fn is_known(name: &str) -> bool {
 }
 
 const FUNCTIONS: [&str; 27] = [
-    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
-    "exp", "ln", "log", "abs", "floor", "ceil", "sgn", "Re", "Im", "arg", "numeral", "max", "min",
-    "factorial", "binomial",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "exp",
+    "ln",
+    "log",
+    "abs",
+    "floor",
+    "ceil",
+    "sgn",
+    "Re",
+    "Im",
+    "arg",
+    "numeral",
+    "max",
+    "min",
+    "factorial",
+    "binomial",
 ];
 
 fn known(name: &str, values: &[Complex64]) -> Option<Complex64> {
@@ -220,7 +240,9 @@ fn gamma(x: f64) -> Option<f64> {
     ];
     if x < 0.5 {
         let sine = (std::f64::consts::PI * x).sin();
-        return (x.fract() != 0.0).then(|| gamma(1.0 - x))?.map(|g| std::f64::consts::PI / (sine * g));
+        return (x.fract() != 0.0)
+            .then(|| gamma(1.0 - x))?
+            .map(|g| std::f64::consts::PI / (sine * g));
     }
     let x = x - 1.0;
     let series = TERMS.iter().zip(1..).map(|(c, i)| c / (x + f64::from(i))).sum::<f64>();

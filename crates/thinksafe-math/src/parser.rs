@@ -23,7 +23,7 @@ pub enum ParseError {
     Empty,
     /// Brackets, fractions or exponents lie deeper in each other than 48 levels.
     TooDeep,
-    /// There are more than 5,000 tokens.
+    /// There are more than 5,000 tokens, or digits in a number.
     TooLong,
     /// The text ends inside an expression.
     Unfinished,
@@ -39,7 +39,9 @@ impl std::fmt::Display for ParseError {
         match self {
             Self::Empty => f.write_str("there is no expression"),
             Self::TooDeep => write!(f, "the expression is nested deeper than {MAX_DEPTH} levels"),
-            Self::TooLong => write!(f, "the expression has more than {MAX_TOKENS} tokens"),
+            Self::TooLong => {
+                write!(f, "the expression has more than {MAX_TOKENS} tokens or digits")
+            }
             Self::Unfinished => f.write_str("the expression is not finished"),
             Self::Unexpected { found } => write!(f, "{found:?} is not expected there"),
         }
@@ -54,7 +56,8 @@ type Parsed = Result<Expr, ParseError>;
 pub(crate) fn parse(text: &str, commas: Commas) -> Parsed {
     let text = text.trim().trim_end_matches(['.', ',', ';', ':']);
     let tokens = tokens(text, commas);
-    if tokens.len() > MAX_TOKENS {
+    let is_long = |token: &Token| matches!(&token.kind, Kind::Number(n) if n.len() > MAX_TOKENS);
+    if tokens.len() > MAX_TOKENS || tokens.iter().any(is_long) {
         return Err(ParseError::TooLong);
     }
     let mut parser = Parser { tokens, at: 0, depth: 0, bars: 0, braces: 0 };
@@ -264,7 +267,10 @@ impl Parser {
 
     fn is_union_letter(&self) -> bool {
         let closed = self.at > 0
-            && matches!(self.tokens[self.at - 1].kind, Kind::Mark(')' | ']' | crate::lexer::CLOSE_SET));
+            && matches!(
+                self.tokens[self.at - 1].kind,
+                Kind::Mark(')' | ']' | crate::lexer::CLOSE_SET)
+            );
         closed
             && matches!(self.peek(), Some(Kind::Letter('U' | 'u')))
             && matches!(self.ahead(1), Some(Kind::Mark('(' | '[' | crate::lexer::OPEN_SET)))

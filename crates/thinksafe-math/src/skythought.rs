@@ -16,6 +16,7 @@ use pattern::Pattern;
 
 pub use equal::equal;
 pub use strip::strip;
+pub(crate) use strip::{braced_fractions, slashed, without_name};
 
 /// Whether a response to a GSM8K problem is right: `reference` is the solution with its `#### 18`, or the number alone.
 ///

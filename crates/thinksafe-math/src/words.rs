@@ -87,16 +87,42 @@ pub(crate) const FUNCTIONS: [&str; 34] = [
 pub(crate) fn is_layout(name: &str) -> bool {
     matches!(
         name,
-        "left" | "right"
-            | "mleft" | "mright"
-            | "big" | "Big" | "bigg" | "Bigg"
-            | "bigl" | "bigr" | "Bigl" | "Bigr"
-            | "biggl" | "biggr" | "Biggl" | "Biggr"
-            | "quad" | "qquad"
-            | "displaystyle" | "textstyle" | "scriptstyle"
-            | "limits" | "nolimits" | "allowbreak" | "nobreak"
-            | "rm" | "bf" | "it" | "hline" | "hfill" | "newline"
-            | "thinspace" | "medspace" | "thickspace" | "enspace" | "negthinspace"
+        "left"
+            | "right"
+            | "mleft"
+            | "mright"
+            | "big"
+            | "Big"
+            | "bigg"
+            | "Bigg"
+            | "bigl"
+            | "bigr"
+            | "Bigl"
+            | "Bigr"
+            | "biggl"
+            | "biggr"
+            | "Biggl"
+            | "Biggr"
+            | "quad"
+            | "qquad"
+            | "displaystyle"
+            | "textstyle"
+            | "scriptstyle"
+            | "limits"
+            | "nolimits"
+            | "allowbreak"
+            | "nobreak"
+            | "rm"
+            | "bf"
+            | "it"
+            | "hline"
+            | "hfill"
+            | "newline"
+            | "thinspace"
+            | "medspace"
+            | "thickspace"
+            | "enspace"
+            | "negthinspace"
     )
 }
 
@@ -104,9 +130,22 @@ pub(crate) fn is_layout(name: &str) -> bool {
 pub(crate) fn is_text(name: &str) -> bool {
     matches!(
         name,
-        "text" | "textbf" | "textit" | "textrm" | "textsf" | "texttt" | "textnormal"
-            | "mbox" | "hbox"
-            | "mathrm" | "mathbf" | "mathit" | "mathsf" | "mathtt" | "operatorname" | "emph"
+        "text"
+            | "textbf"
+            | "textit"
+            | "textrm"
+            | "textsf"
+            | "texttt"
+            | "textnormal"
+            | "mbox"
+            | "hbox"
+            | "mathrm"
+            | "mathbf"
+            | "mathit"
+            | "mathsf"
+            | "mathtt"
+            | "operatorname"
+            | "emph"
     )
 }
 
@@ -114,9 +153,26 @@ pub(crate) fn is_text(name: &str) -> bool {
 pub(crate) fn is_wrapper(name: &str) -> bool {
     matches!(
         name,
-        "boxed" | "fbox" | "overline" | "underline" | "hat" | "widehat" | "bar" | "vec"
-            | "overrightarrow" | "tilde" | "mathcal" | "mathscr" | "mathfrak" | "boldsymbol"
-            | "bm" | "pmb" | "phantom" | "ensuremath" | "dot" | "ddot"
+        "boxed"
+            | "fbox"
+            | "overline"
+            | "underline"
+            | "hat"
+            | "widehat"
+            | "bar"
+            | "vec"
+            | "overrightarrow"
+            | "tilde"
+            | "mathcal"
+            | "mathscr"
+            | "mathfrak"
+            | "boldsymbol"
+            | "bm"
+            | "pmb"
+            | "phantom"
+            | "ensuremath"
+            | "dot"
+            | "ddot"
     )
 }
 
@@ -128,13 +184,82 @@ pub(crate) fn is_unit(word: &str) -> bool {
 }
 
 const UNITS: [&str; 76] = [
-    "acre", "apple", "bin", "book", "box", "cc", "cent", "child", "children", "cm", "coin",
-    "cubic", "cup", "day", "degree", "dm", "dollar", "edge", "euro", "face", "feet", "foot", "ft",
-    "gallon", "game", "gram", "hectare", "hour", "hr", "inch", "integer", "kg", "kilogram",
-    "kilometer", "km", "kmh", "kph", "lb", "liter", "litre", "meter", "metre", "mg", "mile",
-    "min", "minute", "ml", "mm", "mol", "month", "mph", "ohm", "page", "people", "person",
-    "piece", "point", "pound", "rad", "radian", "rd", "rupee", "sec", "second", "sq", "square",
-    "st", "student", "th", "time", "unit", "vertex", "way", "week", "yard", "year",
+    "acre",
+    "apple",
+    "bin",
+    "book",
+    "box",
+    "cc",
+    "cent",
+    "child",
+    "children",
+    "cm",
+    "coin",
+    "cubic",
+    "cup",
+    "day",
+    "degree",
+    "dm",
+    "dollar",
+    "edge",
+    "euro",
+    "face",
+    "feet",
+    "foot",
+    "ft",
+    "gallon",
+    "game",
+    "gram",
+    "hectare",
+    "hour",
+    "hr",
+    "inch",
+    "integer",
+    "kg",
+    "kilogram",
+    "kilometer",
+    "km",
+    "kmh",
+    "kph",
+    "lb",
+    "liter",
+    "litre",
+    "meter",
+    "metre",
+    "mg",
+    "mile",
+    "min",
+    "minute",
+    "ml",
+    "mm",
+    "mol",
+    "month",
+    "mph",
+    "ohm",
+    "page",
+    "people",
+    "person",
+    "piece",
+    "point",
+    "pound",
+    "rad",
+    "radian",
+    "rd",
+    "rupee",
+    "sec",
+    "second",
+    "sq",
+    "square",
+    "st",
+    "student",
+    "th",
+    "time",
+    "unit",
+    "vertex",
+    "way",
+    "week",
+    "yard",
+    "year",
 ];
 
 #[cfg(test)]

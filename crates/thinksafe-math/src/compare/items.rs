@@ -12,7 +12,8 @@ impl Comparer<'_> {
     ) -> bool {
         let ends = |b: Brackets| matches!(b, Brackets::Ends { .. });
         // Of two items the brackets may be those of an interval; only `(a, b)` is a pair too.
-        let pair = |b: Brackets| !ends(b) || b == Brackets::Ends { left_open: true, right_open: true };
+        let pair =
+            |b: Brackets| !ends(b) || b == Brackets::Ends { left_open: true, right_open: true };
         let comparable = prediction_brackets == reference_brackets
             || reference.len() != 2
             || pair(prediction_brackets) && pair(reference_brackets);

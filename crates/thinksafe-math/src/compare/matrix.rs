@@ -70,7 +70,8 @@ fn times(a: &Rows, b: &Rows) -> Option<Rows> {
         return None;
     }
     let entry = |row: &[Expr], column: usize| {
-        let terms = row.iter().zip(b).map(|(x, r)| Expr::Product(vec![x.clone(), r[column].clone()]));
+        let terms =
+            row.iter().zip(b).map(|(x, r)| Expr::Product(vec![x.clone(), r[column].clone()]));
         Expr::sum(terms.collect())
     };
     Some(a.iter().map(|row| (0..columns).map(|c| entry(row, c)).collect()).collect())

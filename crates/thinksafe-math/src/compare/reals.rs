@@ -28,7 +28,8 @@ impl Comparer<'_> {
         let mut of = |expr: &Expr| set(&without_functions(expr), &mut self.budget);
         let (Some(a), Some(b)) = (of(prediction), of(reference)) else { return false };
         let near = |x: f64, y: f64| {
-            x == y || (x - y).abs() <= 1e-9 * x.abs().max(y.abs()) + 1e-12
+            let finite = x.is_finite() && y.is_finite();
+            x == y || finite && (x - y).abs() <= 1e-9 * x.abs().max(y.abs()) + 1e-12
         };
         a.len() == b.len()
             && a.iter().zip(&b).all(|(a, b)| {
@@ -64,8 +65,7 @@ fn set(expr: &Expr, budget: &mut Budget) -> Option<Intervals> {
             [low, high] => interval(low, high, *left_open, *right_open, budget),
             _ => None,
         },
-        Expr::Items(_, parts) => union_of(parts, budget),
-        Expr::SetOperation('∪', parts) => union_of(parts, budget),
+        Expr::Items(_, parts) | Expr::SetOperation('∪', parts) => union_of(parts, budget),
         Expr::SetOperation('∩', parts) => {
             let mut result = vec![ALL];
             for part in parts {
@@ -154,8 +154,11 @@ fn half_line(
     }
     // `-∞ < x` says nothing.
     if scalar::infinite(left).is_some() || scalar::infinite(right).is_some() {
-        return matches!(relation, Relation::Less | Relation::Greater | Relation::LessEqual | Relation::GreaterEqual)
-            .then(|| vec![ALL]);
+        return matches!(
+            relation,
+            Relation::Less | Relation::Greater | Relation::LessEqual | Relation::GreaterEqual
+        )
+        .then(|| vec![ALL]);
     }
     let difference = left.clone().minus(right.clone());
     let mut at = |x: i64| {
@@ -174,7 +177,8 @@ fn half_line(
     }
     let root = -zero / slope;
     let relation = if slope > 0.0 { relation } else { relation.flipped() };
-    let below = |open| Interval { low: f64::NEG_INFINITY, high: root, low_open: true, high_open: open };
+    let below =
+        |open| Interval { low: f64::NEG_INFINITY, high: root, low_open: true, high_open: open };
     let above = |open| Interval { low: root, high: f64::INFINITY, low_open: open, high_open: true };
     Some(match relation {
         Relation::Less => vec![below(true)],

@@ -29,7 +29,8 @@ impl Comparer<'_> {
         if names(prediction.0) != names(reference.0) {
             return false;
         }
-        let relation = |(sides, relations): Chain<'_>| Expr::Relation(sides.clone(), relations.clone());
+        let relation =
+            |(sides, relations): Chain<'_>| Expr::Relation(sides.clone(), relations.clone());
         self.same_reals(&relation(prediction), &relation(reference))
     }
 

@@ -59,7 +59,8 @@ impl Comparer<'_> {
     }
 
     fn near(&self, a: f64, b: f64) -> bool {
-        (a - b).abs() <= self.options.relative_tolerance * a.abs().max(b.abs())
+        (a - b).is_finite()
+            && (a - b).abs() <= self.options.relative_tolerance * a.abs().max(b.abs())
     }
 
     /// Compares a decimal with what is no fraction, such as 4.1231 with a root.
@@ -89,13 +90,14 @@ impl Comparer<'_> {
     fn at_points(&mut self, a: &Expr, b: &Expr) -> bool {
         let unknowns = has_unknowns(a) || has_unknowns(b);
         let points = if unknowns { POINTS } else { 1 };
-        let tolerance = if unknowns { 1e-9 } else { self.options.relative_tolerance };
         let mut compared = 0;
         for index in 0..points {
             let point = Point::new(self.options.seed, index);
             let left = numeric::value(a, point, &mut self.budget);
             let right = numeric::value(b, point, &mut self.budget);
             let (Some(left), Some(right)) = (left, right) else { continue };
+            let exact = unknowns || left.im != 0.0 || right.im != 0.0;
+            let tolerance = if exact { 1e-9 } else { self.options.relative_tolerance };
             if !numeric::close(left, right, tolerance) {
                 return false;
             }

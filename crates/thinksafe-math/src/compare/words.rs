@@ -3,7 +3,7 @@
 use crate::expr::{Constant, Expr};
 
 /// Whether two texts differ only in what LaTeX does not show.
-pub(super) fn same_spelling(a: &str, b: &str) -> bool {
+pub(crate) fn same_spelling(a: &str, b: &str) -> bool {
     let (a, b) = (spelling(a), spelling(b));
     !a.is_empty() && a == b
 }
@@ -37,7 +37,11 @@ fn spelling(text: &str) -> String {
 pub(super) fn same_words(a: &str, b: &str) -> bool {
     let words = |text: &str| {
         let lower = text.to_lowercase();
-        lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        lower
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|w| !w.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let (a, b) = (words(a), words(b));
     !a.is_empty() && a == b
@@ -46,9 +50,7 @@ pub(super) fn same_words(a: &str, b: &str) -> bool {
 /// Whether one is a word in `\text` and the other the same letters in mathematics, read as a product.
 pub(super) fn same_letters(a: &Expr, b: &Expr) -> bool {
     let mixed = matches!(a, Expr::Text(_)) != matches!(b, Expr::Text(_));
-    let e = |x: &Expr, y: &Expr| {
-        *x == Expr::Constant(Constant::E) && *y == Expr::symbol("E")
-    };
+    let e = |x: &Expr, y: &Expr| *x == Expr::Constant(Constant::E) && *y == Expr::symbol("E");
     if e(a, b) || e(b, a) {
         return true;
     }

@@ -9,10 +9,40 @@ const FAR: usize = 100;
 
 /// "Answer" in other languages; a word of one is no word of another.
 const ANSWER: [&str; 34] = [
-    "answer", "réponse", "respuesta", "risposta", "resposta", "antwort", "antwoord", "svar", "vastaus",
-    "odpowiedź", "odpověď", "odpoveď", "válasz", "răspuns", "ответ", "відповідь", "отговор", "одговор",
-    "odgovor", "απάντηση", "cevap", "jawaban", "jawapan", "đáp án", "trả lời", "jibu", "答案", "答え", "回答",
-    "답", "الإجابة", "الجواب", "उत्तर", "คำตอบ",
+    "answer",
+    "réponse",
+    "respuesta",
+    "risposta",
+    "resposta",
+    "antwort",
+    "antwoord",
+    "svar",
+    "vastaus",
+    "odpowiedź",
+    "odpověď",
+    "odpoveď",
+    "válasz",
+    "răspuns",
+    "ответ",
+    "відповідь",
+    "отговор",
+    "одговор",
+    "odgovor",
+    "απάντηση",
+    "cevap",
+    "jawaban",
+    "jawapan",
+    "đáp án",
+    "trả lời",
+    "jibu",
+    "答案",
+    "答え",
+    "回答",
+    "답",
+    "الإجابة",
+    "الجواب",
+    "उत्तर",
+    "คำตอบ",
 ];
 
 /// Candidates by group, the last of a group first.
@@ -91,7 +121,8 @@ fn after_final(text: &str, spans: &Spans) -> Vec<Span> {
 
 /// The candidate that begins here, past white space, `:`, `*` and currency.
 fn directly_at(text: &str, place: usize, spans: &Spans) -> Option<Span> {
-    let rest = text[place..].trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '*'));
+    let rest =
+        text[place..].trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '*'));
     let at = text.len() - rest.len();
     let money = rest.trim_start_matches(['$', '€', '£', '¥', '₹']);
     let number = text.len() - money.len();

@@ -1,6 +1,7 @@
 //! `\boxed{...}`, however deep and however damaged.
 
 use super::Span;
+use crate::braces::closing;
 
 /// The content of the last box: that of its braces, or of all that is left where they are not closed.
 ///
@@ -48,56 +49,40 @@ fn has_separator(between: &str) -> bool {
         || between.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "and" | "or"))
 }
 
-/// All boxes in order of their beginning. One pass finds which braces belong together.
+/// All boxes in order of their beginning. One that is not closed counts only if it is the last.
 fn boxes(text: &str) -> Vec<Found> {
-    let mut found = Vec::new();
     if !text.contains("boxed") && !text.contains("\\fbox") {
-        return found;
+        return Vec::new();
     }
-    let pairs = closing_braces(text);
+    let pairs = closing(text);
     let marks = text.match_indices("boxed").chain(text.match_indices("\\fbox"));
     let mut marks: Vec<(usize, &str)> = marks.collect();
     marks.sort_unstable();
+    let last = marks.last().map(|(start, _)| *start);
+    let mut found = Vec::new();
     for (start, mark) in marks {
         let behind = start + mark.len();
-        let open = text.len() - text[behind..].trim_start().len();
-        if text[open..].starts_with('{') {
-            match pairs.binary_search_by_key(&open, |(open, _)| *open) {
-                Ok(pair) => {
-                    let close = pairs[pair].1;
-                    found.push(Found { start, end: close + 1, content: open + 1..close });
-                }
-                // Cut off: what is there counts, if it is the last.
-                Err(_) => {
-                    let end = line_end(text, open);
-                    found.push(Found { start, end, content: open + 1..end });
-                }
+        let space = text[behind..].find(|c: char| !c.is_whitespace());
+        let open = space.map_or(text.len(), |space| behind + space);
+        if !text[open..].starts_with('{') {
+            if mark == "\\fbox" || text[..start].ends_with('\\') {
+                let end = short_end(text, open);
+                found.push(Found { start, end, content: open..end });
             }
-        } else if mark == "boxed" && text[..start].ends_with('\\') {
-            let end = text[open..].find(['$', '\n', ' ']).map_or(text.len(), |at| open + at);
-            found.push(Found { start, end, content: open..end });
+        } else if let Ok(pair) = pairs.binary_search_by_key(&open, |(open, _)| *open) {
+            let close = pairs[pair].1;
+            found.push(Found { start, end: close + 1, content: open + 1..close });
+        } else if Some(start) == last {
+            let end = text[open..].find(['\n', '$']).map_or(text.len(), |at| open + at);
+            found.push(Found { start, end, content: open + 1..end });
         }
     }
     found.retain(|found| !text[found.content.clone()].trim().is_empty());
     found
 }
 
-fn line_end(text: &str, from: usize) -> usize {
-    text[from..].find(['\n', '$']).map_or(text.len(), |at| from + at)
-}
-
-/// Every `{` that is closed, with the offset of its `}`, in order; escaped braces are text.
-fn closing_braces(text: &str) -> Vec<(usize, usize)> {
-    let (mut open, mut pairs, mut escaped) = (Vec::new(), Vec::new(), false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'{' | b'}' if escaped => escaped = false,
-            b'\\' => escaped = !escaped,
-            b'{' => open.push(at),
-            b'}' => pairs.extend(open.pop().map(|from| (from, at))),
-            _ => escaped = false,
-        }
-    }
-    pairs.sort_unstable();
-    pairs
+/// The end of what a box without braces holds.
+fn short_end(text: &str, from: usize) -> usize {
+    let mut characters = text[from..].char_indices().take(40);
+    characters.find(|(_, c)| matches!(c, '$' | '\n' | ' ' | '\\')).map_or(from, |(at, _)| from + at)
 }

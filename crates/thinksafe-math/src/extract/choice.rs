@@ -1,20 +1,13 @@
 //! Choices: a letter, or another short answer of a given list.
 
 /// The last letters of a choice in the scripts that benchmarks use, four and more each.
-const NATIVE: [&str; 7] = [
-    "ABCDEFGH",
-    "АБВГДЕЖЗ",
-    "أبجد",
-    "কখগঘঙচ",
-    "कखगघङच",
-    "กขคงจฉ",
-    "ΑΒΓΔΕΖΗΘ",
-];
+const NATIVE: [&str; 7] =
+    ["ABCDEFGH", "АБВГДЕЖЗ", "أبجد", "কখগঘঙচ", "कखगघङच", "กขคงจฉ", "ΑΒΓΔΕΖΗΘ"];
 
 /// The letter that a response chooses, `A` to `H` or the same of another script.
 ///
-/// In this order: a boxed letter, what "final answer is", "answer:" and "answer" introduce, the letter that begins a
-/// line, the last letter that stands alone.
+/// In this order: a boxed letter, what "final answer is", "answer:" and "answer" introduce, the letter that begins
+/// the response, the last letter that stands alone.
 pub fn choice(response: &str) -> Option<String> {
     let letters: Vec<String> = NATIVE.iter().flat_map(|s| s.chars()).map(String::from).collect();
     let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
@@ -24,15 +17,15 @@ pub fn choice(response: &str) -> Option<String> {
 /// The string of a list that a response answers with, found like [`choice`]. Case matters.
 pub fn first_of(strings: &[&str], response: &str) -> Option<String> {
     let places = places(strings, response);
-    let boxed = super::last_boxed(response)
-        .and_then(|content| first_of_box(strings, content.trim()));
+    let boxed =
+        super::last_boxed(response).and_then(|content| first_of_box(strings, content.trim()));
     let final_answer = after(response, "final answer", 100, true, &places);
     let found = |place: &Place| strings[place.string].to_owned();
     boxed
         .or_else(|| final_answer.as_ref().map(found))
         .or_else(|| after(response, "answer:", 50, false, &places).as_ref().map(found))
         .or_else(|| after(response, "answer", 50, false, &places).as_ref().map(found))
-        .or_else(|| places.iter().rfind(|p| p.begins_line).map(found))
+        .or_else(|| places.iter().find(|p| p.is_opening).map(found))
         .or_else(|| places.last().map(found))
 }
 
@@ -50,7 +43,7 @@ fn first_of_box(strings: &[&str], content: &str) -> Option<String> {
 struct Place {
     start: usize,
     string: usize,
-    begins_line: bool,
+    is_opening: bool,
 }
 
 /// Where the strings stand alone, in order.
@@ -60,14 +53,15 @@ fn places(strings: &[&str], text: &str) -> Vec<Place> {
         for (start, _) in text.match_indices(*word) {
             let before = text[..start].chars().next_back();
             let after = text[start + word.len()..].chars().next();
-            let opens = before.is_none_or(|c| c.is_whitespace() || "(*[{\"'“‘:：）（>=".contains(c));
-            let closes = after.is_none_or(|c| {
-                c.is_whitespace() || ".,:;)*]}\"'”’!?。，：；）、।<".contains(c)
-            });
+            let opens =
+                before.is_none_or(|c| c.is_whitespace() || "(*[{\"'“‘:：）（>=".contains(c));
+            let closes = after
+                .is_none_or(|c| c.is_whitespace() || ".,:;)*]}\"'”’!?。，：；）、।<".contains(c));
             if opens && closes {
-                let line = text[..start].trim_end_matches(['(', '*', '[', ' ', '（']);
-                let begins_line = line.is_empty() || line.ends_with('\n');
-                places.push(Place { start, string, begins_line });
+                let begins =
+                    text[..start].trim_matches(['(', '*', '[', ' ', '\n', '（']).is_empty();
+                let marked = after.is_none_or(|c| !c.is_whitespace());
+                places.push(Place { start, string, is_opening: begins && marked });
             }
         }
     }
@@ -76,13 +70,7 @@ fn places(strings: &[&str], text: &str) -> Vec<Place> {
 }
 
 /// The first string behind the last anchor that has one within so many characters.
-fn after(
-    text: &str,
-    anchor: &str,
-    characters: usize,
-    is: bool,
-    places: &[Place],
-) -> Option<Place> {
+fn after(text: &str, anchor: &str, characters: usize, is: bool, places: &[Place]) -> Option<Place> {
     let lower = text.to_ascii_lowercase();
     lower.rmatch_indices(anchor).find_map(|(at, mark)| {
         let mut from = at + mark.len();

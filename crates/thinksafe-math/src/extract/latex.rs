@@ -144,7 +144,11 @@ pub(super) fn repaired(content: &str) -> String {
     while let Some(at) = rest.find("\\\\") {
         result.push_str(&rest[..at]);
         rest = &rest[at + 2..];
-        result.push_str(if rest.starts_with(|c: char| c.is_ascii_alphabetic()) { "\\" } else { "\\\\" });
+        result.push_str(if rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            "\\"
+        } else {
+            "\\\\"
+        });
     }
     result.push_str(rest);
     result

@@ -6,7 +6,7 @@ use super::Span;
 pub(super) fn spans(text: &str) -> Vec<Span> {
     let bytes = text.as_bytes();
     let mut spans = Vec::new();
-    let mut at = 0;
+    let (mut at, mut run_end) = (0, 0);
     while let Some(next) = bytes[at..].iter().position(u8::is_ascii_digit) {
         let digit = at + next;
         let start = start_of(text, digit);
@@ -14,8 +14,10 @@ pub(super) fn spans(text: &str) -> Vec<Span> {
             at = digit + number_length(&text[digit..]);
             continue;
         }
-        if let Some(expression) = arithmetic(text, start) {
-            spans.push(expression);
+        if start >= run_end {
+            let (expression, end) = arithmetic(text, start);
+            spans.extend(expression);
+            run_end = end;
         }
         let number = number(text, start, digit);
         at = number.end.max(digit + 1);
@@ -44,7 +46,9 @@ fn may_begin(text: &str, at: usize) -> bool {
 /// The length of digits with separators of thousands and a decimal part.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let digits = |from: usize| bytes[from.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        bytes[from.min(bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count()
+    };
     let mut end = digits(0);
     if end <= 3 && !text.starts_with('0') && end > 0 {
         while matches!(bytes.get(end), Some(b',' | b' ')) && digits(end + 1) == 3 {
@@ -79,23 +83,24 @@ fn normalized(digits: &str) -> String {
     if grouped { digits.replace([',', ' '], "") } else { digits.to_owned() }
 }
 
-/// Digits joined by signs, such as `(1 + 2)/3`, if what follows ends it.
-fn arithmetic(text: &str, number: usize) -> Option<Span> {
+/// Digits joined by signs, such as `(1 + 2)/3`, if what follows ends it; and where such characters end.
+fn arithmetic(text: &str, number: usize) -> (Option<Span>, usize) {
     let opened = text[..number].bytes().rev().take_while(|b| *b == b'(').count();
     let start = number - opened;
-    if !may_begin(text, start) {
-        return None;
-    }
     let is_part = |c: char| {
-        c.is_ascii_digit() || matches!(c, '.' | ' ' | '+' | '-' | '*' | '×' | '/' | '^' | '(' | ')' | '÷')
+        c.is_ascii_digit()
+            || matches!(c, '.' | ' ' | '+' | '-' | '*' | '×' | '/' | '^' | '(' | ')' | '÷')
     };
     let length = text[start..].find(|c| !is_part(c)).unwrap_or(text.len() - start);
     let run = text[start..start + length]
         .trim_end_matches([' ', '.', '+', '-', '*', '×', '/', '^', '÷', '(']);
     let has_sign = run.trim_start_matches(['-', '(']).contains(['+', '-', '*', '×', '/', '^', '÷']);
     let end = start + run.len();
-    let ends = text[end..].chars().next().is_none_or(|c| {
-        c.is_whitespace() || matches!(c, '.' | ',' | ':' | ')' | '$' | '*' | '=')
-    });
-    (has_sign && ends).then(|| Span { start, end, content: run.replace('×', "*").replace('÷', "/") })
+    let ends = text[end..]
+        .chars()
+        .next()
+        .is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ',' | ':' | ')' | '$' | '*' | '='));
+    let found = has_sign && ends && may_begin(text, start);
+    let content = || run.replace('×', "*").replace('÷', "/");
+    (found.then(|| Span { start, end, content: content() }), start + length)
 }

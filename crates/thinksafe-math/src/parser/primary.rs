@@ -11,11 +11,15 @@ impl Parser {
     /// Whether a factor can begin with what comes next.
     pub(super) fn starts_factor(&self) -> bool {
         match self.peek() {
-            Some(Kind::Number(_) | Kind::Text(_) | Kind::Begin(_)) => true,
+            Some(
+                Kind::Number(_)
+                | Kind::Text(_)
+                | Kind::Begin(_)
+                | Kind::Mark('(' | '[' | '{' | '…'),
+            ) => true,
             Some(Kind::Letter(_)) => !self.is_union_letter(),
             Some(Kind::Command(name)) => !table::is_infix(name),
             Some(Kind::Mark('|')) => self.bars == 0 && self.braces == 0,
-            Some(Kind::Mark('(' | '[' | '{' | '…')) => true,
             Some(Kind::Mark(mark)) => *mark == OPEN_SET,
             _ => false,
         }
@@ -180,11 +184,14 @@ impl Parser {
         let numeral = base.natural().zip(subscript.parse().ok());
         Ok(match (base, numeral) {
             (_, Some((digits, radix))) => match number::in_base(&digits.to_string(), radix) {
-                Some(value) => Expr::Call("numeral".to_owned(), vec![
-                    Expr::Number(value),
-                    Expr::Number(Rational::from_integer(radix.into())),
-                    Expr::Number(Rational::from_integer(digits.into())),
-                ]),
+                Some(value) => Expr::Call(
+                    "numeral".to_owned(),
+                    vec![
+                        Expr::Number(value),
+                        Expr::Number(Rational::from_integer(radix.into())),
+                        Expr::Number(Rational::from_integer(digits.into())),
+                    ],
+                ),
                 None => Expr::Symbol(format!("{digits}_{subscript}")),
             },
             (Expr::Symbol(name), _) => Expr::Symbol(format!("{name}_{subscript}")),
@@ -250,9 +257,8 @@ impl Parser {
 
     /// `1 1/2`.
     fn is_plain_mixed(&self, whole: &str) -> bool {
-        let digits = |kind: Option<&Kind>| {
-            matches!(kind, Some(Kind::Number(n)) if !n.contains('.'))
-        };
+        let digits =
+            |kind: Option<&Kind>| matches!(kind, Some(Kind::Number(n)) if !n.contains('.'));
         !whole.contains('.')
             && self.is_spaced()
             && digits(self.peek())
@@ -273,8 +279,10 @@ impl Parser {
         else {
             return None;
         };
-        let period_value = number::decimal(period).filter(|p| p.is_integer())?;
-        let ten = |exponent: usize| Rational::from_integer(Pow::pow(num_bigint::BigInt::from(10), exponent));
+        let period_value = number::decimal(period).filter(Rational::is_integer)?;
+        let ten = |exponent: usize| {
+            Rational::from_integer(Pow::pow(num_bigint::BigInt::from(10), exponent))
+        };
         let fraction = digits.split_once('.').map_or(0, |(_, f)| f.len());
         let nines = ten(period.len()) - Rational::from_integer(1.into());
         let value = number::decimal(digits)? + period_value / nines / ten(fraction);

@@ -45,9 +45,15 @@ impl Pattern {
         self.regex().map_or(Cow::Borrowed(text), |regex| regex.replace_all(text, with))
     }
 
-    pub(super) fn replace_each(&self, text: &str, with: impl Fn(&Captures<'_>) -> String) -> String {
+    pub(super) fn replace_each(
+        &self,
+        text: &str,
+        with: impl Fn(&Captures<'_>) -> String,
+    ) -> String {
         match self.regex() {
-            Some(regex) => regex.replace_all(text, |groups: &Captures<'_>| with(groups)).into_owned(),
+            Some(regex) => {
+                regex.replace_all(text, |groups: &Captures<'_>| with(groups)).into_owned()
+            }
             None => text.to_owned(),
         }
     }

@@ -109,7 +109,7 @@ fn without_zero_decimals(text: &str) -> String {
 }
 
 /// `k = 5` is 5 where the name has at most two characters.
-fn without_name(text: String) -> String {
+pub(crate) fn without_name(text: String) -> String {
     let sides: Vec<&str> = text.split('=').collect();
     match sides.as_slice() {
         [name, value] if name.chars().count() <= 2 => (*value).to_owned(),
@@ -150,12 +150,13 @@ pub(crate) fn braced_fractions(text: &str) -> String {
         let (Some(above), Some(below)) = (chars.next(), chars.next()) else {
             return text.to_owned();
         };
-        let rest = chars.as_str();
+        result.extend(['{', above, '}']);
         if below == '{' {
-            result.push_str(&format!("{{{above}}}{{{rest}"));
+            result.push(below);
         } else {
-            result.push_str(&format!("{{{above}}}{{{below}}}{rest}"));
+            result.extend(['{', below, '}']);
         }
+        result.push_str(chars.as_str());
     }
     result
 }

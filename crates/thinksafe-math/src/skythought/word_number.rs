@@ -92,13 +92,14 @@ fn whole_number(words: &[&str]) -> Option<u64> {
 
 /// Up to four words; the first multiplies the second if that is a hundred or more words follow.
 fn below_thousand(words: &[&str]) -> Option<u64> {
-    let n: Option<Vec<u64>> = words.iter().map(|w| value(w)).collect();
-    match n?.as_slice() {
-        [a, b, c, d] => Some(a * b + c + d),
-        [a, b, c] => Some(a * b + c),
-        [a, b] if *a == 100 || *b == 100 => Some(a * b),
-        [a, b] => Some(a + b),
-        [a, ..] => Some(*a),
+    let values: Option<Vec<u64>> = words.iter().map(|w| value(w)).collect();
+    match values?.as_slice() {
+        [first, second, rest @ ..] if rest.len() == 1 || rest.len() == 2 => {
+            Some(first * second + rest.iter().sum::<u64>())
+        }
+        [first, second] if *first == 100 || *second == 100 => Some(first * second),
+        [first, second] => Some(first + second),
+        [first, ..] => Some(*first),
         [] => None,
     }
 }
