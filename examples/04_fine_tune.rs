@@ -52,8 +52,9 @@ struct Options {
     #[arg(long)]
     patience: Option<u32>,
     /// Compute layers again in the backward pass instead of keeping their activations: slower, in a fraction of the memory.
-    #[arg(long)]
-    recompute: bool,
+    /// All, or the first so many.
+    #[arg(long, value_name = "LAYERS", num_args = 0..=1)]
+    recompute: Option<Option<usize>>,
     /// The most tokens that pass through the model at once; otherwise examples pass eight at a time.
     #[arg(long, value_name = "TOKENS")]
     micro_tokens: Option<usize>,
@@ -90,7 +91,9 @@ fn main() -> Result<()> {
         config.batch.micro = MicroBatch::Examples(share);
     }
     let (training, held_out) = hold_out(encoded.examples, options.held_out, config.seed);
-    let recompute = if options.recompute { Recompute::Layers } else { Recompute::Nothing };
+    let recompute = options.recompute.map_or(Recompute::Nothing, |layers| {
+        layers.map_or(Recompute::Layers, Recompute::FirstLayers)
+    });
     let trainer = Trainer::new(model.model_mut(), &training, config)?;
     let mut trainer = trainer.with_recompute(recompute).with_group(&group)?;
     let mut bar = Bar::default();

@@ -27,11 +27,14 @@ pub(crate) struct Train {
     /// Whether activations are computed again in the backward pass.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     checkpointing: bool,
+    /// With checkpointing, of the first so many layers only; without: of all.
+    #[arg(long)]
+    layers: Option<usize>,
 }
 
 impl Train {
     pub(crate) fn measure(&self) -> Result<Value> {
-        let Self { setting, batch, context, checkpointing } = self;
+        let Self { setting, batch, context, checkpointing, layers } = self;
         let mut model = CausalLm::load(&setting.checkpoint()?, setting.placement())?;
         tch::set_num_threads(setting.threads() as i32);
         model.attach_lora(adapter(), Seed(0))?;
@@ -39,7 +42,7 @@ impl Train {
         let config = model.config().clone();
         let work = self.work(config.vocab_size);
         let examples: Vec<Example> = work.iter().map(example).collect();
-        let recompute = if *checkpointing { Recompute::Layers } else { Recompute::Nothing };
+        let recompute = self.recompute();
         let mut trainer =
             Trainer::new(&mut model, &examples, self.training())?.with_recompute(recompute);
         let first = trainer.step()?;
@@ -63,6 +66,7 @@ impl Train {
                 "batch": batch,
                 "context": context,
                 "checkpointing": checkpointing,
+                "recomputed_layers": layers,
                 "tok_s": rounded((batch * context) as f64 / seconds),
                 "peak_mib": peak,
                 "load_peak_mib": loaded,
@@ -72,6 +76,14 @@ impl Train {
                 "checksum": load::checksum_json(&work),
             }),
         ))
+    }
+
+    fn recompute(&self) -> Recompute {
+        match (self.checkpointing, self.layers) {
+            (false, _) => Recompute::Nothing,
+            (true, None) => Recompute::Layers,
+            (true, Some(count)) => Recompute::FirstLayers(count),
+        }
     }
 
     /// The texts of all steps, in their order; the first step is a warm-up.

@@ -3,6 +3,7 @@
 //! Each function computes some rows of its output from the same rows of its inputs, so that a caller may cut the rows
 //! into parts and run them on threads of its own. Values are f32 or bf16; all arithmetic is f32, rounded once at the end.
 
+mod attention;
 mod gate;
 mod losses;
 mod norm;
@@ -11,6 +12,7 @@ mod values;
 
 use half::bf16;
 
+pub use attention::{AttentionBackward, AttentionForward, AttentionShape, HeadRows};
 pub use gate::{GatedBackward, GatedRows};
 pub use losses::{CrossEntropyRows, KlRows};
 pub use norm::{NormBackward, NormRows};
@@ -23,6 +25,10 @@ use crate::level::Level;
 ///
 /// The kernels are compiled in this crate, once for each format, and not where a caller is generic over the format.
 pub trait Trainable: Element {
+    /// Causal attention of one group of heads.
+    fn attention(level: Level, attention: AttentionForward<'_, Self>);
+    /// The derivative of [`attention`](Self::attention).
+    fn attention_backward(level: Level, attention: AttentionBackward<'_, Self>);
     /// Root-mean-square normalisation.
     fn norm(level: Level, rows: NormRows<'_, Self>);
     /// The derivative of [`norm`](Self::norm).
@@ -44,6 +50,12 @@ pub trait Trainable: Element {
 macro_rules! compile {
     ($format:ty) => {
         impl Trainable for $format {
+            fn attention(level: Level, attention: AttentionForward<'_, Self>) {
+                attention::forward(level, attention);
+            }
+            fn attention_backward(level: Level, attention: AttentionBackward<'_, Self>) {
+                attention::backward(level, attention);
+            }
             fn norm(level: Level, rows: NormRows<'_, Self>) {
                 level.run(rows);
             }

@@ -3,11 +3,13 @@
 //! On the CPU these are kernels of `thinksafe-kernels`, one pass each; elsewhere, and in formats that those lack, they are
 //! made of libtorch's operations. Both compute in f32 and round once at the end.
 
+mod attention;
 mod gate;
 mod losses;
 mod norm;
 mod rotary;
 
+pub(crate) use attention::{Sequences, attention, attention_backward};
 pub(crate) use gate::{gated, gated_backward};
 pub(crate) use losses::{cross_entropy, kl};
 pub(crate) use norm::{rms_norm, rms_norm_backward, rms_norm_weight_gradient};

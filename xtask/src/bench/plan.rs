@@ -113,21 +113,20 @@ impl Base<'_> {
         case
     }
 
-    /// A step of as many tokens as the shape can take beside whole logits.
+    /// A step of as many tokens as the shape can take beside whole logits. With checkpointing, ours recomputes about half of
+    /// the layers: the peers have no such setting, and take more memory than that with all of theirs recomputed.
     fn train(&self, context: usize, checkpointing: bool) -> Case {
-        let tokens = match self.shape {
-            "tiny" | "small" => 2048,
-            _ => 1024,
+        let (tokens, layers) = match self.shape {
+            "tiny" => (2048, "3"),
+            "small" => (2048, "5"),
+            _ => (1024, "14"),
         };
         let both = json!({"batch": tokens / context, "context": context,
             "checkpointing": checkpointing});
+        let whole = ["trl", "transformers"].map(|name| Peer::new("train.py", &["--trainer", name]));
         let mut leanest = Peer::new("train.py", &["--tile", "2048"]);
         leanest.keeps_memory = false;
-        let mut case = self.case(both, &[], vec![leanest]);
-        for trainer in ["trl", "transformers"] {
-            case.candidates.push(Peer::new("train.py", &["--trainer", trainer]));
-        }
-        case
+        self.case(both, &["--layers", layers], whole.into_iter().chain([leanest]).collect())
     }
 
     /// Llama-Guard-3's layout around real exchanges; theirs in batches of the size that suits it best.

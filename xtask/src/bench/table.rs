@@ -69,7 +69,7 @@ const TABLES: [Table; 7] = [
     Table {
         what: "train",
         title: "Fine-tuning",
-        head: "| shape | precision | batch × context | checkpointing | tok/s | share of matrix rate | fastest | its tok/s | ratio | leanest | its tok/s | ratio | peak MiB | fastest | ratio | leanest | ratio |",
+        head: "| shape | precision | batch × context | checkpointing | tok/s | share of matrix rate | TRL as it comes | ratio | fastest | its tok/s | ratio | peak MiB | TRL as it comes | ratio | leanest | ratio |",
         lines: train,
     },
     Table {
@@ -155,25 +155,24 @@ fn prefix(row: &Value) -> Vec<String> {
 
 fn train(row: &Value) -> Vec<String> {
     let ours = &row["ours"];
-    let peers = [compare::best(row, "tok_s"), compare::leanest(row)];
-    let peers = peers.map(|peer| peer.unwrap_or(&Value::Null));
-    let speed = |peer: &Value| {
-        let name = peer["variant"].as_str().unwrap_or("failed");
-        format!("{name} | {} | {}", number(&peer["tok_s"]), ratio(peer, "tok_s"))
-    };
-    let peak =
-        |peer: &Value| format!("{} | {}", number(&peer["peak_mib"]), ratio(peer, "peak_mib"));
+    let trl =
+        row["peers"].as_array().and_then(|peers| peers.iter().find(|p| p["variant"] == "trl"));
+    let peers = [trl, compare::best(row, "tok_s"), compare::leanest(row)];
+    let [trl, fastest, leanest] = peers.map(|peer| peer.unwrap_or(&Value::Null));
+    let of =
+        |peer: &Value, figure: &str| format!("{} | {}", number(&peer[figure]), ratio(peer, figure));
     vec![line(&[
         model(row),
         format!("{} × {}", row["batch"], row["context"]),
-        if row["checkpointing"] == true { "on" } else { "off" }.to_owned(),
+        checkpointing(row),
         number(&ours["tok_s"]),
         percent(&ours["matrix_share"]),
-        speed(peers[0]),
-        speed(peers[1]),
+        of(trl, "tok_s"),
+        fastest["variant"].as_str().unwrap_or("failed").to_owned(),
+        of(fastest, "tok_s"),
         number(&ours["peak_mib"]),
-        peak(peers[0]),
-        peak(peers[1]),
+        of(trl, "peak_mib"),
+        of(leanest, "peak_mib"),
     ])]
 }
 
@@ -189,6 +188,15 @@ fn guard(row: &Value) -> Vec<String> {
         ratio(peer, "verdicts_s"),
         memory(ours, peer),
     ])]
+}
+
+/// What is recomputed: by the peers every layer or none, by ours the first of them.
+fn checkpointing(row: &Value) -> String {
+    match (&row["checkpointing"], row["ours"]["recomputed_layers"].as_f64()) {
+        (Value::Bool(true), Some(layers)) => format!("on, ours of {layers} layers"),
+        (Value::Bool(true), None) => "on".to_owned(),
+        _ => "off".to_owned(),
+    }
 }
 
 fn line(cells: &[String]) -> String {

@@ -1,8 +1,11 @@
 //! Attention within each sequence of a packed batch, and its derivative.
 
-use tch::{Device, Kind, Tensor};
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
 
 use super::packed::Run;
+use crate::fused::{Sequences, attention, attention_backward};
 use crate::model::attention::LayerAttention;
 use crate::model::scores::{Scores, Seen};
 
@@ -20,36 +23,40 @@ pub(super) type HeadGradients = Heads;
 pub(super) struct Attended {
     /// `[N, H * D]`.
     pub(super) out: Tensor,
-    runs: Vec<AttendedRun>,
+    kept: Kept,
 }
 
-enum AttendedRun {
-    /// The kernel that says the logarithms of its sums, `[B, H, T]`: its derivative recomputes the rest.
-    Flash { out: Tensor, log_sums: Tensor },
-    /// Whatever libtorch does on a device, or with a cap, with its own graph: inputs that collect gradients, and the result.
-    Graph { inputs: [Tensor; 3], out: Tensor },
+enum Kept {
+    /// The logarithms of the sums, from which our kernel's derivative computes the rest.
+    LogSums(Tensor),
+    /// Of each run, libtorch's own graph: inputs that collect gradients, and the result.
+    Graphs(Vec<([Tensor; 3], Tensor)>),
 }
 
 impl Attended {
     /// Whether it holds little beside its result, so that it can outlive a layer whose other activations are recomputed.
     pub(super) fn is_light(&self) -> bool {
-        self.runs.iter().all(|run| matches!(run, AttendedRun::Flash { .. }))
+        matches!(self.kept, Kept::LogSums(_))
     }
 }
 
 /// Causal attention within each run's sequences; within a window, where there is one.
 pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, layer: LayerAttention) -> Attended {
-    let attended: Vec<(Tensor, AttendedRun)> = runs
-        .iter()
-        .map(|run| {
-            let [q, k, v] = [&heads.q, &heads.k, &heads.v].map(|x| run.heads(x, dim));
-            let mask = run.window_mask(layer.window, &q);
-            let attended = attend_run([&q, &k, &v], mask.as_ref(), layer.scores);
-            (run.rows(attended.out()), attended)
-        })
-        .collect();
-    let (outs, runs): (Vec<Tensor>, Vec<AttendedRun>) = attended.into_iter().unzip();
-    Attended { out: joined(outs), runs }
+    let rows = rows(runs);
+    let over = sequences(&rows, dim, layer);
+    // Our kernel has no cap.
+    let kernel = layer.scores.cap.is_none();
+    let attended = kernel.then(|| attention([&heads.q, &heads.k, &heads.v], over)).flatten();
+    if let Some((out, log_sums)) = attended {
+        return Attended { out, kept: Kept::LogSums(log_sums) };
+    }
+    let attended = runs.iter().map(|run| {
+        let inputs = [&heads.q, &heads.k, &heads.v].map(|x| run.heads(x, dim));
+        let graph = graph(inputs, run.window_mask(layer.window, &heads.q).as_ref(), layer.scores);
+        (run.rows(&graph.1), graph)
+    });
+    let (outs, graphs): (Vec<Tensor>, Vec<_>) = attended.unzip();
+    Attended { out: joined(outs), kept: Kept::Graphs(graphs) }
 }
 
 /// The gradients of the heads from that of the result, `[N, H * D]`.
@@ -61,57 +68,46 @@ pub(super) fn attend_backward(
     dim: i64,
     layer: LayerAttention,
 ) -> HeadGradients {
-    let (mut dq, mut dk, mut dv) = (Vec::new(), Vec::new(), Vec::new());
-    for (run, attended) in runs.iter().zip(&attended.runs) {
-        let [q, k, v, dout] = [&heads.q, &heads.k, &heads.v, dout].map(|x| run.heads(x, dim));
-        let mask = run.window_mask(layer.window, &q);
-        let gradients = match attended {
-            AttendedRun::Flash { out, log_sums } => {
-                let (causal, mask) = (mask.is_none(), mask.as_ref());
-                let scale = layer.scores.scale;
-                Tensor::internal_scaled_dot_product_flash_attention_for_cpu_backward(
-                    &dout, &q, &k, &v, out, log_sums, 0.0, causal, mask, scale,
-                )
-                .into()
-            }
-            AttendedRun::Graph { inputs, out } => through_graph(inputs, out, &dout),
-        };
-        let [q, k, v]: [Tensor; 3] = gradients;
-        dq.push(run.rows(&q));
-        dk.push(run.rows(&k));
-        dv.push(run.rows(&v));
-    }
-    HeadGradients { q: joined(dq), k: joined(dk), v: joined(dv) }
-}
-
-impl AttendedRun {
-    fn out(&self) -> &Tensor {
-        match self {
-            Self::Flash { out, .. } | Self::Graph { out, .. } => out,
+    let [q, k, v] = match &attended.kept {
+        Kept::LogSums(log_sums) => {
+            let (rows, result) = (rows(runs), (&attended.out, log_sums));
+            let over = sequences(&rows, dim, layer);
+            attention_backward([&heads.q, &heads.k, &heads.v], result, dout, over)
         }
-    }
+        Kept::Graphs(graphs) => {
+            let mut gradients = [const { Vec::new() }; 3];
+            for (run, (inputs, out)) in runs.iter().zip(graphs) {
+                let of_run = through_graph(inputs, out, &run.heads(dout, dim));
+                for (all, gradient) in gradients.iter_mut().zip(of_run) {
+                    all.push(run.rows(&gradient));
+                }
+            }
+            gradients.map(joined)
+        }
+    };
+    HeadGradients { q, k, v }
 }
 
-/// `[B, H, T, D]` of one run; query heads share key heads.
-fn attend_run([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, scores: Scores) -> AttendedRun {
-    let causal = mask.is_none();
-    // No kernel has a cap.
-    if q.device() == Device::Cpu && scores.cap.is_none() {
-        let (out, log_sums) = Tensor::internal_scaled_dot_product_flash_attention_for_cpu(
-            q,
-            k,
-            v,
-            0.0,
-            causal,
-            mask,
-            scores.scale,
-        );
-        return AttendedRun::Flash { out, log_sums };
-    }
-    let inputs = [q, k, v].map(|x| x.detach().set_requires_grad(true));
+/// The rows of each sequence.
+fn rows(runs: &[Run]) -> Vec<Range<usize>> {
+    let of_run = |run: &Run| {
+        let (start, length) = (run.start as usize, run.length as usize);
+        (0..run.sequences as usize).map(move |i| start + i * length..start + (i + 1) * length)
+    };
+    runs.iter().flat_map(of_run).collect()
+}
+
+fn sequences(rows: &[Range<usize>], dim: i64, layer: LayerAttention) -> Sequences<'_> {
+    let (head_dim, window) = (dim as usize, layer.window.map(|window| window as usize));
+    Sequences { rows, head_dim, scale: layer.scores.scale as f32, window }
+}
+
+/// libtorch's attention over `[B, H, T, D]` of one run; query heads share key heads.
+fn graph(inputs: [Tensor; 3], mask: Option<&Tensor>, scores: Scores) -> ([Tensor; 3], Tensor) {
+    let inputs = inputs.map(|x| x.detach().set_requires_grad(true));
     let seen = mask.map_or(Seen::Earlier, Seen::Masked);
     let out = tch::with_grad(|| scores.attend(inputs.each_ref(), seen));
-    AttendedRun::Graph { inputs, out }
+    (inputs, out)
 }
 
 fn through_graph(inputs: &[Tensor; 3], out: &Tensor, dout: &Tensor) -> [Tensor; 3] {

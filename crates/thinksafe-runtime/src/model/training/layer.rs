@@ -6,7 +6,6 @@ use super::Gradients;
 use super::attend::Attended;
 use super::attention::{Context, Queried};
 use super::mlp::Gated;
-use super::pass::Recompute;
 use crate::model::decoder::{Layer, scaled};
 use crate::model::norm::RmsNorm;
 
@@ -34,12 +33,12 @@ struct Products {
 }
 
 impl Layer {
-    /// `[N, E]` to the layer's result, `[N, E]`.
+    /// `[N, E]` to the layer's result, `[N, E]`; what is to be recomputed is not kept.
     pub(super) fn train(
         &self,
         x: &Tensor,
         context: Context<'_>,
-        recompute: Recompute,
+        recompute: bool,
     ) -> (Tensor, Kept) {
         let (mut products, attended) = self.products(x, None, context);
         let inner = self.mlp.output(&products.gated, context.adapters);
@@ -47,11 +46,10 @@ impl Layer {
         let _ = y.g_add_(&products.middle);
         products.inner = inner;
         let x = x.shallow_clone();
-        let kept = match recompute {
-            Recompute::Nothing => Kept { x, attended: Some(attended), products: Some(products) },
-            Recompute::Layers => {
-                Kept { x, attended: Some(attended).filter(Attended::is_light), products: None }
-            }
+        let kept = if recompute {
+            Kept { x, attended: Some(attended).filter(Attended::is_light), products: None }
+        } else {
+            Kept { x, attended: Some(attended), products: Some(products) }
         };
         (y, kept)
     }

@@ -20,6 +20,20 @@ pub enum Recompute {
     Nothing,
     /// Every layer from its input, but for the result of attention and the last product: the leanest.
     Layers,
+    /// The first so many layers in this way, and nothing of those behind them, which are the first to be freed: as much
+    /// speed as there is memory for.
+    FirstLayers(usize),
+}
+
+impl Recompute {
+    /// Whether a layer is computed again.
+    fn covers(self, layer: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Layers => true,
+            Self::FirstLayers(count) => layer < count,
+        }
+    }
 }
 
 /// How a training pass runs.
@@ -79,7 +93,8 @@ impl CausalLm {
             hidden: Tensor::new(),
         };
         for (index, layer) in self.decoder.layers.iter().enumerate() {
-            let (y, kept) = layer.train(&pass.last, pass.context(index), options.recompute);
+            let recompute = options.recompute.covers(index);
+            let (y, kept) = layer.train(&pass.last, pass.context(index), recompute);
             pass.kept.push(kept);
             pass.last = y;
         }
@@ -105,7 +120,7 @@ impl CausalLm {
         let mut x = self.decoder.embed(&batch.ids);
         for layer in &self.decoder.layers {
             // What it keeps is dropped at once.
-            x = layer.train(&x, context, Recompute::Layers).0;
+            x = layer.train(&x, context, true).0;
         }
         self.decoder.norm.normalise(&x)
     }
