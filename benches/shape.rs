@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use thinksafe_runtime::ModelConfig;
 
-/// A Qwen3 model with random weights.
+/// A model with random weights, Qwen3's unless another is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[expect(clippy::exhaustive_enums, reason = "a choice of the command line")]
 pub enum Shape {
@@ -12,6 +12,8 @@ pub enum Shape {
     Tiny,
     /// 54 million.
     Small,
+    /// 104 million in Llama's layout, with the vocabulary of Llama 3: small for a guard, with a guard's tokenizer.
+    GuardSmall,
     /// Qwen3-0.6B.
     #[value(name = "qwen3-0.6b")]
     Qwen3B06,
@@ -25,6 +27,7 @@ pub enum Shape {
 
 /// The dimensions in which the shapes differ.
 struct Dimensions {
+    family: &'static str,
     hidden: u32,
     layers: u32,
     heads: u32,
@@ -41,6 +44,7 @@ impl Shape {
         match self {
             Self::Tiny => "tiny",
             Self::Small => "small",
+            Self::GuardSmall => "guard-small",
             Self::Qwen3B06 => "qwen3-0.6b",
             Self::Qwen3B17 => "qwen3-1.7b",
             Self::Qwen3B8 => "qwen3-8b",
@@ -52,8 +56,8 @@ impl Shape {
     pub fn json(self) -> Value {
         let d = self.dimensions();
         json!({
-            "architectures": ["Qwen3ForCausalLM"],
-            "model_type": "qwen3",
+            "architectures": [format!("{}ForCausalLM", d.family)],
+            "model_type": d.family.to_lowercase(),
             "attention_bias": false,
             "attention_dropout": 0.0,
             "head_dim": d.head_dim,
@@ -85,6 +89,7 @@ impl Shape {
 
     fn dimensions(self) -> Dimensions {
         let shape = |hidden, layers, heads, kv_heads, head_dim| Dimensions {
+            family: "Qwen3",
             hidden,
             layers,
             heads,
@@ -97,6 +102,9 @@ impl Shape {
         match self {
             Self::Tiny => Dimensions { vocab: 4096, ..shape(256, 6, 8, 4, 64) },
             Self::Small => Dimensions { vocab: 32_000, ..shape(512, 12, 8, 4, 64) },
+            Self::GuardSmall => {
+                Dimensions { family: "Llama", vocab: 128_256, ..shape(512, 12, 8, 4, 64) }
+            }
             Self::Qwen3B06 => shape(1024, 28, 16, 8, 128),
             Self::Qwen3B17 => shape(2048, 28, 16, 8, 128),
             Self::Qwen3B8 => Dimensions { tied: false, ..shape(4096, 36, 32, 8, 128) },

@@ -8,6 +8,7 @@
 
 mod agree;
 mod decode;
+mod guard;
 mod prefix;
 mod ragged;
 mod score;
@@ -39,6 +40,8 @@ enum Command {
     Ragged(ragged::Ragged),
     /// Prompts that begin alike, against prompts that have nothing in common.
     Prefix(prefix::Prefix),
+    /// Verdicts of a guard on real exchanges.
+    Guard(guard::GuardRun),
     /// Optimizer steps of an adapter on every projection.
     Train(train::Train),
     /// Compare greedy tokens on a device with those on the CPU, in f32.
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
         Command::Score(score) => score.measure()?.to_string(),
         Command::Ragged(ragged) => ragged.measure()?.to_string(),
         Command::Prefix(prefix) => prefix.measure()?.to_string(),
+        Command::Guard(guard) => guard.measure()?.to_string(),
         Command::Train(train) => train.measure()?.to_string(),
         Command::Agree(agree) => agree.compare()?.to_string(),
         Command::Sweep(sweep) => return sweep.run(),

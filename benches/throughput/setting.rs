@@ -70,19 +70,22 @@ impl Setting {
 
     /// The engine with the checkpoint, for at most so many sequences at a time.
     pub(crate) fn engine(&self, max_batch: usize) -> Result<LocalGenerator> {
-        let dir = self.checkpoint()?;
+        engine::load(&self.checkpoint()?, self.placement(), self.options(max_batch))
+    }
+
+    /// How the engine runs, with at most so many sequences at a time.
+    pub(crate) fn options(&self, max_batch: usize) -> EngineOptions {
         tch::set_num_threads(self.threads() as i32);
         let attention =
             if self.cuda_kernel { CudaAttention::Kernel } else { CudaAttention::Gather };
         let launch = if self.cuda_graphs { CudaLaunch::Graphs } else { CudaLaunch::Single };
-        let options = EngineOptions {
+        EngineOptions {
             max_batch,
             step_tokens: self.step_tokens,
             kv_bytes: self.kv_gib << 30,
             threads: self.threads(),
             cuda: CudaOptions { attention, launch },
-        };
-        engine::load(&dir, self.placement(), options)
+        }
     }
 
     /// A result's line: the setting, the measurement's own fields, and the peak of memory if it was reset before.

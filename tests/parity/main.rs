@@ -8,6 +8,7 @@
 mod close;
 mod decoder;
 mod decoding;
+mod guards;
 mod loading;
 mod lora;
 mod sensitivity;

@@ -28,6 +28,17 @@ fn mutations() -> Vec<(&'static str, &'static str, Value)> {
         ("mistral-gqa-window", "/sliding_window", json!(5)),
         ("mistral-gqa-window", "/sliding_window", Value::Null),
         ("mistral-mqa-window-untied", "/rms_norm_eps", json!(2e-4)),
+        ("gemma2-gqa-tied", "/query_pre_attn_scalar", json!(12)),
+        ("gemma2-gqa-tied", "/attn_logit_softcapping", json!(4.1)),
+        ("gemma2-gqa-tied", "/attn_logit_softcapping", Value::Null),
+        ("gemma2-gqa-tied", "/final_logit_softcapping", json!(31.0)),
+        ("gemma2-gqa-tied", "/sliding_window", json!(6)),
+        ("gemma2-gqa-tied", "/rms_norm_eps", json!(1e-3)),
+        ("gemma2-mqa-bias-untied", "/layer_types/0", json!("sliding_attention")),
+        ("granite-gqa-tied", "/embedding_multiplier", json!(0.71)),
+        ("granite-gqa-tied", "/attention_multiplier", json!(0.21)),
+        ("granite-gqa-tied", "/residual_multiplier", json!(1.71)),
+        ("granite-gqa-tied", "/logits_scaling", json!(3.1)),
     ]
 }
 

@@ -72,6 +72,15 @@ pub(crate) struct Options {
     /// Tokens of a step, prompts and outputs together, ours and of `generate_batch`.
     #[arg(long, default_value_t = 512)]
     step_tokens: usize,
+    /// Shapes for verdicts of a guard.
+    #[arg(long, value_delimiter = ',', default_value = "guard-small")]
+    guard_shapes: Vec<String>,
+    /// For guards: the folder of a tokenizer and its chat template, as Llama-Guard-3's.
+    #[arg(long, value_name = "DIR")]
+    guard: Option<PathBuf>,
+    /// For guards: a CSV file with columns `prompt` and `completion`.
+    #[arg(long, value_name = "FILE")]
+    exchanges: Option<PathBuf>,
     /// Measure nothing, print the table of what was measured before.
     #[arg(long)]
     table: bool,
@@ -90,6 +99,8 @@ pub(crate) enum What {
     Prefix,
     /// Optimizer steps of an adapter on every projection.
     Train,
+    /// Verdicts of a guard on real exchanges; needs `--guard` and `--exchanges`.
+    Guard,
 }
 
 impl What {
@@ -101,6 +112,7 @@ impl What {
             Self::Ragged => "ragged",
             Self::Prefix => "prefix",
             Self::Train => "train",
+            Self::Guard => "guard",
         }
     }
 }
@@ -116,7 +128,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Error> {
         if options.device != "cpu" {
             programs.agree(&options.device)?;
         }
-        for case in plan::cases(options) {
+        for case in plan::cases(options)? {
             let row = measure(&programs, case, options.pairs)?;
             rows.retain(|old| compare::key(old) != compare::key(&row));
             rows.push(row);

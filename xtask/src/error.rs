@@ -25,6 +25,10 @@ pub(crate) enum Error {
     #[error("cannot understand what {program} printed: {reason}")]
     Output { program: String, reason: String },
 
+    /// An option that a measurement needs was not given.
+    #[error("verdicts of a guard need {name}")]
+    Missing { name: &'static str },
+
     /// pip could not reach the package index.
     #[error("pip could not download: {detail}")]
     Network { detail: String },

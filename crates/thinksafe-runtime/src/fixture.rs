@@ -17,7 +17,7 @@ pub(crate) const SHAPES: [&str; 6] = [
     r#""architectures": ["Gemma2ForCausalLM"], "head_dim": 12, "sliding_window": 5, "query_pre_attn_scalar": 9,
        "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "tie_word_embeddings": false"#,
     r#""architectures": ["GraniteForCausalLM"], "embedding_multiplier": 3.0, "attention_multiplier": 0.3,
-       "residual_multiplier": 0.7, "logits_scaling": 0.5"#,
+       "residual_multiplier": 0.7, "logits_scaling": 2.0"#,
 ];
 
 /// A random model of a shape, with 101 tokens.

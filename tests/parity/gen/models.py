@@ -146,7 +146,7 @@ CASES = {
     "granite-gqa-tied": (
         False,
         config(GRANITE, 48, 6, 2, None, 2, 50, 103, True, rope_theta=5e6, rms_norm_eps=1e-5, attention_dropout=0.1)
-        | {"embedding_multiplier": 2.5, "attention_multiplier": 0.2, "residual_multiplier": 0.6}
+        | {"embedding_multiplier": 0.7, "attention_multiplier": 0.2, "residual_multiplier": 1.7}
         | {"logits_scaling": 3.0, "attention_bias": False, "mlp_bias": False, "rope_scaling": None},
     ),
     # Every bias there is.

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 
 /// The figures that are compared, a ratio above 1 meaning that ours is the larger.
-const FIGURES: [&str; 5] = ["decode_tok_s", "prefill_tok_s", "tok_s", "seconds", "peak_mib"];
+const FIGURES: [&str; 6] =
+    ["decode_tok_s", "prefill_tok_s", "tok_s", "verdicts_s", "seconds", "peak_mib"];
 
 /// What a row is known by, whatever it measured.
 pub(crate) fn key(row: &Value) -> Vec<String> {
@@ -51,6 +52,7 @@ pub(crate) fn summary(line: &Value) -> String {
         ("decode_tok_s", "decode tok/s"),
         ("prefill_tok_s", "prefill tok/s"),
         ("tok_s", "tok/s"),
+        ("verdicts_s", "verdicts/s"),
         ("shared_seconds", "s shared"),
         ("unshared_seconds", "s unshared"),
         ("peak_mib", "MiB"),
@@ -65,6 +67,9 @@ pub(crate) fn summary(line: &Value) -> String {
 /// What the losses of one step may differ by, relatively: rounding in bf16.
 const SAME_LOSS: f64 = 5e-3;
 
+/// What the medians of P(unsafe) may differ by: rounding in bf16 through every layer of random weights.
+const SAME_VERDICT: f64 = 2e-2;
+
 /// Fails if a peer computed something else than we did.
 pub(crate) fn same_work(ours: &Value, theirs: &[Value]) -> Result<(), Error> {
     let ran = theirs.iter().filter(|line| line["failed"].is_null());
@@ -76,7 +81,13 @@ pub(crate) fn same_work(ours: &Value, theirs: &[Value]) -> Result<(), Error> {
         let loss = |side: &Value| side["loss"].as_f64();
         let losses = loss(ours).zip(loss(line));
         let apart = losses.is_some_and(|(a, b)| (a / b - 1.0).abs() > SAME_LOSS);
-        apart.then(|| other("loss"))
+        if apart {
+            return Some(other("loss"));
+        }
+        let p_unsafe = |side: &Value| side["p_unsafe"].as_f64();
+        let judged = p_unsafe(ours).zip(p_unsafe(line));
+        let apart = judged.is_some_and(|(a, b)| (a - b).abs() > SAME_VERDICT);
+        apart.then(|| other("p_unsafe"))
     });
     let findings: Vec<String> = wrong.collect();
     if findings.is_empty() {

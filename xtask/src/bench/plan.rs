@@ -1,5 +1,7 @@
 //! The measurements of a run: what each side is told.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 use crate::bench::{Options, What};
@@ -29,25 +31,31 @@ pub(crate) struct Peer {
 }
 
 /// All measurements, small models first.
-pub(crate) fn cases(options: &Options) -> Vec<Case> {
+pub(crate) fn cases(options: &Options) -> Result<Vec<Case>, Error> {
     let mut cases = Vec::new();
     for &what in &options.what {
         let shapes = match what {
             What::Decode | What::Score | What::Train => &options.shapes,
             What::Ragged | What::Prefix => &options.load_shapes,
+            What::Guard => &options.guard_shapes,
         };
         for shape in shapes {
             for precision in &options.precisions {
-                cases.extend(of_one_model(options, what, shape, precision));
+                cases.extend(of_one_model(options, what, shape, precision)?);
             }
         }
     }
-    cases
+    Ok(cases)
 }
 
-fn of_one_model(options: &Options, what: What, shape: &str, precision: &str) -> Vec<Case> {
+fn of_one_model(
+    options: &Options,
+    what: What,
+    shape: &str,
+    precision: &str,
+) -> Result<Vec<Case>, Error> {
     let base = Base { options, what, shape, precision };
-    match what {
+    Ok(match what {
         What::Decode => {
             let with = |&context: &usize| options.batches.iter().map(move |&b| (b, context));
             let pairs = options.contexts.iter().flat_map(with);
@@ -67,7 +75,8 @@ fn of_one_model(options: &Options, what: What, shape: &str, precision: &str) -> 
                 [256, 1024].into_iter().flat_map(|context| [(context, true), (context, false)]);
             sizes.map(|(context, checkpointing)| base.train(context, checkpointing)).collect()
         }
-    }
+        What::Guard => vec![base.guard()?],
+    })
 }
 
 struct Base<'a> {
@@ -118,6 +127,22 @@ impl Base<'_> {
         let mut leanest = Peer::new("train.py", &["--tile", "2048"]);
         leanest.keeps_memory = false;
         self.case(both, &["--layers", layers], whole.into_iter().chain([leanest]).collect())
+    }
+
+    /// Llama-Guard-3's layout around real exchanges; theirs in batches of the size that suits it best.
+    fn guard(&self) -> Result<Case, Error> {
+        let path = |option: &Option<PathBuf>, name: &'static str| {
+            option.as_ref().map(|path| path.display().to_string()).ok_or(Error::Missing { name })
+        };
+        let both = json!({"requests": self.options.requests,
+            "guard": path(&self.options.guard, "--guard")?,
+            "exchanges": path(&self.options.exchanges, "--exchanges")?});
+        let batch = self.options.load_batch.to_string();
+        let mut case = self.case(both, &["--batch", &batch], Vec::new());
+        for batch in ["4", "8", "16", "32"] {
+            case.candidates.push(Peer::new("guard.py", &["--batch", batch]));
+        }
+        Ok(case)
     }
 
     fn case(&self, both: Value, ours: &[&str], peers: Vec<Peer>) -> Case {

@@ -35,7 +35,7 @@ struct Table {
     lines: fn(&Value) -> Vec<String>,
 }
 
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table {
         what: "decode",
         title: "Decoding",
@@ -71,6 +71,12 @@ const TABLES: [Table; 6] = [
         title: "Fine-tuning",
         head: "| shape | precision | batch × context | checkpointing | tok/s | share of matrix rate | TRL as it comes | ratio | fastest | its tok/s | ratio | peak MiB | TRL as it comes | ratio | leanest | ratio |",
         lines: train,
+    },
+    Table {
+        what: "guard",
+        title: "Verdicts of a guard",
+        head: "| shape | precision | exchanges | verdicts/s | transformers | its verdicts/s | ratio | peak MiB | transformers | ratio |",
+        lines: guard,
     },
 ];
 
@@ -170,6 +176,20 @@ fn train(row: &Value) -> Vec<String> {
     ])]
 }
 
+fn guard(row: &Value) -> Vec<String> {
+    let peer = compare::best(row, "verdicts_s").unwrap_or(&Value::Null);
+    let ours = &row["ours"];
+    vec![line(&[
+        model(row),
+        row["requests"].to_string(),
+        number(&ours["verdicts_s"]),
+        peer["variant"].as_str().unwrap_or("failed").to_owned(),
+        number(&peer["verdicts_s"]),
+        ratio(peer, "verdicts_s"),
+        memory(ours, peer),
+    ])]
+}
+
 /// What is recomputed: by the peers every layer or none, by ours the first of them.
 fn checkpointing(row: &Value) -> String {
     match (&row["checkpointing"], row["ours"]["recomputed_layers"].as_f64()) {
@@ -226,7 +246,7 @@ mod tests {
     fn every_line_has_the_columns_of_its_head() {
         let figures = json!({"decode_tok_s": 812.4, "prefill_tok_s": 5000.0, "tok_s": 12.34,
             "step_ms": 1.2, "bandwidth_share": 0.51, "matrix_share": 0.2, "peak_mib": 158.0,
-            "shared_seconds": 1.0, "unshared_seconds": 8.0, "share_of_time": 0.125});
+            "shared_seconds": 1.0, "unshared_seconds": 8.0, "share_of_time": 0.125, "verdicts_s": 9.0});
         let mut peer = figures.clone();
         let ratio = json!({"median": 2.0, "least": 1.5, "most": 2.5});
         peer["ratio"] = json!({"decode_tok_s": ratio, "peak_mib": ratio});
@@ -235,7 +255,7 @@ mod tests {
             json!({"what": what, "shape": "tiny", "precision": "f32", "batch": 8, "context": 64,
                 "requests": 256, "ours": figures, "peers": [peer]})
         };
-        let text = markdown(&["decode", "score", "ragged", "prefix", "train"].map(row));
+        let text = markdown(&["decode", "score", "ragged", "prefix", "train", "guard"].map(row));
         assert!(text.contains("| tiny | f32 | 8 | 64 | 812 | 812 | static | 2.00 (1.50-2.50) |"));
         for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
             let columns: Vec<usize> = table.lines().map(|l| l.matches('|').count()).collect();
