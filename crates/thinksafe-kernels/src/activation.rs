@@ -41,7 +41,7 @@ impl Gate for Silu {
 pub(crate) struct GeluTanh;
 
 /// √(8/π), twice the √(2/π) of the usual form `x/2 (1 + tanh(u))`, which is `x σ(2u)`.
-const ROOT: f32 = 1.595_769_1;
+const ROOT: f32 = 1.595_769;
 const CUBIC: f32 = 0.044_715;
 
 impl Gate for GeluTanh {

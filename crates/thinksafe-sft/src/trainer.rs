@@ -44,6 +44,16 @@ pub struct Trainer<'a> {
     tokens: u64,
 }
 
+/// `transformers` would drop attention weights of such a model in training; here nothing does.
+fn refuse_attention_dropout(model: &CausalLm) -> Result<(), Error> {
+    let dropout = model.config().attention_dropout;
+    if dropout == 0.0 {
+        return Ok(());
+    }
+    let reason = format!("{dropout} in the model's config.json is not supported in training; 0 is");
+    Err(Error::Config { field: "attention_dropout", reason })
+}
+
 /// What a checkpoint must agree with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RunIdentity {
@@ -60,7 +70,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// [`Error::NoExamples`]; [`Error::Example`] for one that cannot be trained on; [`Error::Config`] for settings
-    /// out of range, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter, a pattern
+    /// out of range, a model whose configuration asks for attention dropout, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter, a pattern
     /// of [`SftConfig::frozen`] that matches nothing or patterns that match everything.
     pub fn new(
         model: &'a mut CausalLm,
@@ -68,6 +78,7 @@ impl<'a> Trainer<'a> {
         config: SftConfig,
     ) -> Result<Self, Error> {
         config.validate()?;
+        refuse_attention_dropout(model)?;
         if examples.is_empty() {
             return Err(Error::NoExamples);
         }

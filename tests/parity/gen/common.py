@@ -60,7 +60,7 @@ def fill(model, seed):
         if name.endswith("norm.weight"):
             # Gemma 2 adds the one itself, and normalises what is added to embeddings that are sqrt(E) large.
             gemma = model.config.model_type == "gemma2"
-            value = (9 * ("layernorm" in name and "post_" in name) if gemma else 1) + 0.3 * normal(weight.shape)
+            value = (15 * ("layernorm" in name and "post_" in name) if gemma else 1) + 0.3 * normal(weight.shape)
         elif weight.dim() == 1:
             value = 0.5 * normal(weight.shape)
         elif "embed_tokens" in name:

@@ -2,7 +2,10 @@
 
 use tch::Tensor;
 use thinksafe_core::seed::Seed;
-use thinksafe_runtime::{CausalLm, LoraConfig, LoraSwitch, Pattern, Precision, Recompute, Targets};
+use thinksafe_runtime::{
+    CausalLm, LoraConfig, LoraSwitch, ModelConfig, Pattern, Placement, Precision, Recompute,
+    Targets,
+};
 
 use super::{base, config, examples, lora_values, random, with_lora};
 use crate::{
@@ -15,6 +18,17 @@ fn constant(lr: f64, steps: u64) -> SftConfig {
     let mut config = SftConfig { schedule, duration: Duration::Steps(steps), ..config(4, 1, lr) };
     config.order = Order::AsGiven;
     config
+}
+
+#[test]
+fn a_model_that_asks_for_dropped_attention_is_refused_by_name() {
+    let json = r#"{"architectures": ["GraniteForCausalLM"], "vocab_size": 31, "hidden_size": 16,
+        "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "max_position_embeddings": 64, "attention_dropout": 0.1}"#;
+    let model_config = ModelConfig::from_json(json, "config.json".as_ref()).unwrap();
+    let mut model = CausalLm::random(model_config, Placement::CPU_F32, Seed(1)).unwrap();
+    let error = Trainer::new(&mut model, &examples(2), constant(1e-3, 1)).unwrap_err();
+    assert!(matches!(error, Error::Config { field: "attention_dropout", .. }), "{error}");
 }
 
 #[test]
