@@ -100,3 +100,20 @@ impl Verdict {
         Self { note: Some(note.into()), ..Self::of(Safety::Undetermined) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_read_back_and_old_ones_still_read() {
+        let cut = Some(Cut { kept: Keep::Tail, seen: 3, of: 9 });
+        let verdict = Verdict { cut, ..Verdict::of(Safety::Safe) };
+        let json = serde_json::to_string(&verdict).unwrap();
+        assert_eq!(json, r#"{"safety":"safe","cut":{"kept":"tail","seen":3,"of":9}}"#);
+        assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
+        let old = r#"{"safety":"unsafe","p_unsafe":0.9,"categories":["S1"]}"#;
+        let read: Verdict = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
+    }
+}

@@ -70,7 +70,7 @@ impl InputLimit {
         match self.overlong {
             Overlong::CutResponse(keep) => self.cut_response(exchange, keep, ids.len(), ask),
             Overlong::CutPrompt => {
-                let cut = cut(Keep::Head, self.max, ids.len());
+                let cut = Some(cut(Keep::Head, self.max, ids.len()));
                 let prompt = Prompt::Ids(ids[..self.max].to_vec());
                 Ok(Fitted { request: Request { prompt, prefill: None, ..request }, cut })
             }
@@ -96,7 +96,7 @@ impl InputLimit {
             let request = ask(&Exchange { response, ..exchange.clone() });
             total = self.ids(&request)?.len();
             if total <= self.max && seen > 0 {
-                return Ok(Fitted { request, cut: cut(keep, seen, starts.len()) });
+                return Ok(Fitted { request, cut: Some(cut(keep, seen, starts.len())) });
             }
         }
         Err(Unfit::TooLong { tokens: total, max: self.max })
@@ -128,8 +128,8 @@ fn causes(error: &Error) -> String {
     source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-fn cut(kept: Keep, seen: usize, of: usize) -> Option<Cut> {
-    Some(Cut { kept, seen: seen as u64, of: of as u64 })
+fn cut(kept: Keep, seen: usize, of: usize) -> Cut {
+    Cut { kept, seen: seen as u64, of: of as u64 }
 }
 
 /// `seen` tokens of a text whose tokens begin at `starts`.

@@ -75,7 +75,7 @@ impl Qwen3Guard {
         self.reading.max_new_tokens(128)
     }
 
-    fn about_request(&self, verdict: Verdict) -> Verdict {
+    fn about_request(verdict: Verdict) -> Verdict {
         let prompt_harmful = match verdict.safety {
             Safety::Safe => Some(false),
             Safety::Unsafe => Some(true),
@@ -124,7 +124,7 @@ impl GuardFormat for Qwen3Guard {
         let verdict = self.reading.verdict(vote, words);
         match self.subject {
             Subject::Response => verdict,
-            Subject::Request => self.about_request(verdict),
+            Subject::Request => Self::about_request(verdict),
         }
     }
 }

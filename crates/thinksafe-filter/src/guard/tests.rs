@@ -178,6 +178,8 @@ fn the_identity_follows_model_threshold_and_reading() {
 
 #[test]
 fn spellings_of_one_answer_add_up_and_a_middle_value_goes_its_way() {
+    use Safety::{Controversial, Safe, Undetermined, Unsafe};
+    use Strictness::{Loose, Strict, ThreeWay};
     let vote = TokenVote {
         safe_tokens: vec!["no".to_owned(), "No".to_owned()],
         controversial_tokens: vec!["maybe".to_owned()],
@@ -189,8 +191,6 @@ fn spellings_of_one_answer_add_up_and_a_middle_value_goes_its_way() {
         let verdict = vote.verdict_under(strictness, generated("", Some(of)).logprobs.as_deref());
         (verdict.safety, verdict.p_unsafe.map(|p| (p * 1000.0).round() / 1000.0))
     };
-    use Safety::{Controversial, Safe, Undetermined, Unsafe};
-    use Strictness::{Loose, Strict, ThreeWay};
     let cases = [
         (ThreeWay, [0.3, 0.3, 0.2, 0.2], Safe, Some(0.4)),
         (ThreeWay, [0.2, 0.2, 0.2, 0.4], Controversial, Some(0.6)),
@@ -317,6 +317,7 @@ fn an_engine_that_answers_twice_or_what_was_not_asked_is_an_error() {
 
 #[test]
 fn the_reference_fails_open_and_says_so() {
+    use Refusal::{Complied, Refused};
     let top = |of: &[(&str, f64)]| {
         let top = of.iter().map(|(text, p)| (0, (*text).to_owned(), *p)).collect();
         Generated {
@@ -338,7 +339,6 @@ fn the_reference_fails_open_and_says_so() {
         let verdict = ReferenceWildGuard::default().read(&generated(text, None));
         (verdict.safety, verdict.refusal.unwrap(), verdict.note.is_some())
     };
-    use Refusal::{Complied, Refused};
     assert_eq!(read("a: yes\nb: no\nc: yes"), (Safety::Unsafe, Complied, false));
     assert_eq!(read("Sure.\na: yes\nb: yes\nc: no"), (Safety::Safe, Refused, false));
     assert_eq!(read("a: yes\nb: n/a\nc: n/a"), (Safety::Safe, Complied, true));
