@@ -92,70 +92,97 @@ fn observations<'a>(clusters: &'a [String], values: &[f64]) -> Vec<Observation<'
     pairs.map(|(cluster, value)| Observation { cluster, value: *value }).collect()
 }
 
-#[track_caller]
-fn close(ours: f64, theirs: f64, what: &str) {
-    assert!((ours - theirs).abs() <= 1e-9 * theirs.abs().max(1e-3), "{what}: {ours} {theirs}");
+/// Pairs of ours and theirs: equal to 1e-9 of their size, the largest difference printed.
+#[derive(Default)]
+struct Closeness {
+    worst: f64,
+    pairs: usize,
+}
+
+impl Closeness {
+    #[track_caller]
+    fn pair(&mut self, ours: f64, theirs: f64, what: &str) {
+        // What is exactly zero there may be off by the rounding of numbers near one.
+        let scale = if theirs == 0.0 { 1.0 } else { theirs.abs() };
+        let error = (ours - theirs).abs() / scale;
+        assert!(error <= 1e-9, "{what}: {ours} {theirs}");
+        self.worst = self.worst.max(error);
+        self.pairs += 1;
+    }
+}
+
+impl Drop for Closeness {
+    fn drop(&mut self) {
+        println!("largest relative error of {} pairs: {:.1e}", self.pairs, self.worst);
+    }
 }
 
 #[test]
 fn wilson_intervals_are_those_of_statsmodels() {
     let cases = golden().wilson;
     assert!(cases.len() > 30);
+    let mut close = Closeness::default();
     for Wilson { hits, n, low, high } in cases {
         let ours = wilson(hits, n).unwrap();
-        close(ours.low, low.max(0.0), &format!("{hits} of {n}"));
-        close(ours.high, high.min(1.0), &format!("{hits} of {n}"));
+        // At 0 hits the lower end is 0; statsmodels' has a rounding error.
+        let low = if hits == 0.0 { 0.0 } else { low };
+        close.pair(ours.low, low, &format!("{hits} of {n}"));
+        close.pair(ours.high, high, &format!("{hits} of {n}"));
     }
 }
 
 #[test]
 fn clustered_errors_are_those_of_inspect_ai() {
+    let mut close = Closeness::default();
     for Clustered { clusters, values, error } in golden().clustered {
         let ours = clustered_error(&observations(&clusters, &values)).unwrap();
-        close(ours, error, &format!("{} values", values.len()));
+        close.pair(ours, error, &format!("{} values", values.len()));
     }
 }
 
 #[test]
 fn pass_at_k_is_that_of_inspect_ai() {
+    let mut close = Closeness::default();
     for PassAtK { samples, correct, k, value } in golden().pass_at_k {
         let what = format!("{correct} of {samples} at {k}");
-        close(pass_at_k(samples, correct, k).unwrap(), value, &what);
+        close.pair(pass_at_k(samples, correct, k).unwrap(), value, &what);
     }
 }
 
 #[test]
 fn mcnemars_test_is_that_of_statsmodels() {
+    let mut close = Closeness::default();
     for McNemar { rose, fell, p } in golden().mcnemar {
-        let ours = mcnemar_exact(rose, fell);
-        assert!((ours / p - 1.0).abs() < 1e-9, "{rose} {fell}: {ours} {p}");
+        close.pair(mcnemar_exact(rose, fell), p, &format!("{rose} {fell}"));
     }
 }
 
 #[test]
 fn the_paired_t_test_is_that_of_scipy() {
+    let mut close = Closeness::default();
     for PairedT { first, second, t, p } in golden().paired_t {
         let differences: Vec<f64> = second.iter().zip(&first).map(|(y, x)| y - x).collect();
         let ours = t_test(&differences).unwrap();
         let what = format!("{} pairs", first.len());
-        close(ours.t, t, &what);
-        assert!((ours.p_value / p - 1.0).abs() < 1e-9, "{what}: {} {p}", ours.p_value);
+        close.pair(ours.t, t, &what);
+        close.pair(ours.p_value, p, &what);
         // The same through the front door, one cluster a pair.
         let names: Vec<String> = (0..first.len()).map(|i| i.to_string()).collect();
         let pairs: Vec<(&str, f64, f64)> =
             names.iter().zip(first.iter().zip(&second)).map(|(n, (x, y))| (&**n, *x, *y)).collect();
         let tests = paired_tests(&pairs, 10, Seed(1)).unwrap();
-        close(tests.t.unwrap().t, t, &what);
+        close.pair(tests.t.unwrap().t, t, &what);
         assert_eq!((tests.units, tests.mcnemar), (first.len() as u64, None));
     }
 }
 
 #[test]
 fn the_sign_flip_test_is_scipys_permutation_test() {
+    let mut close = Closeness::default();
     for SignFlip { differences, p } in golden().sign_flip {
         let ours = sign_flip(&differences, 0, Seed(1)).unwrap();
         assert!(ours.exact);
-        close(ours.p_value, p, &format!("{} differences", differences.len()));
+        close.pair(ours.p_value, p, &format!("{} differences", differences.len()));
     }
 }
 
@@ -176,8 +203,9 @@ fn bootstrap_intervals_agree_with_scipys_within_their_error() {
         // both are, and means of whole numbers lie on a grid, which adds its step.
         let drawn = (2.0 * 0.025 * 0.975 / f64::from(resamples)).sqrt() / 0.0584 * spread;
         let tolerance = 4.0 * drawn + 1.0 / values.len() as f64;
-        assert!((ours.low - low).abs() < tolerance, "{ours:?} {low} {tolerance}");
-        assert!((ours.high - high).abs() < tolerance, "{ours:?} {high} {tolerance}");
+        let off = [ours.low - low, ours.high - high].map(f64::abs);
+        println!("off by {off:.5?}, allowed {tolerance:.5}, standard error {spread:.5}");
+        assert!(off.iter().all(|off| *off < tolerance), "{ours:?} {low} {high} {tolerance}");
         assert!(tolerance < 0.3 * (high - low), "the check would pass anything: {tolerance}");
     }
 }

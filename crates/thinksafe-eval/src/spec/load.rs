@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_trace::rows::{self, Row};
 
-use super::Spec;
 use super::items::Reader;
+use super::{Expect, Spec};
 use crate::Error;
-use crate::benchmark::Benchmark;
+use crate::benchmark::{Benchmark, Item};
 
 /// A benchmark, and what its file was.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,27 +55,34 @@ impl Spec {
     pub fn load(&self, dir: impl AsRef<Path>) -> Result<Loaded, Error> {
         let path = dir.as_ref().join(&self.file);
         let Read { items, contents, count: rows } = self.read_rows(&path)?;
-        let unexpected = |what, expected: String, found: String| {
-            let (path, benchmark) = (path.clone(), self.name.clone());
-            Error::UnexpectedFile { path, benchmark, what, expected, found }
+        let provenance = Provenance {
+            path,
+            rows,
+            items: items.len() as u64,
+            content: ContentHash::of("thinksafe.benchmark", &contents),
+            verified: self.expect.content.is_some(),
         };
-        let content = ContentHash::of("thinksafe.benchmark", &contents);
-        let expect = &self.expect;
-        for (what, expected, found) in
-            [("rows", expect.rows, rows), ("items", expect.items, items.len() as u64)]
-        {
-            if let Some(expected) = expected.filter(|expected| *expected != found) {
-                return Err(unexpected(what, expected.to_string(), found.to_string()));
-            }
-        }
-        if let Some(expected) = expect.content.as_ref().filter(|expected| **expected != content) {
-            return Err(unexpected("content", expected.to_string(), content.to_string()));
-        }
-        let verified = expect.content.is_some();
-        let provenance = Provenance { path, rows, items: items.len() as u64, content, verified };
+        self.check(&provenance)?;
         let benchmark = Benchmark::new(&self.name, items, self.settings.clone())?;
         tracing::info!(benchmark = self.name, %provenance, "loaded a benchmark");
         Ok(Loaded { benchmark, provenance })
+    }
+
+    fn check(&self, provenance: &Provenance) -> Result<(), Error> {
+        let Expect { rows, items, content } = &self.expect;
+        let number = |n: &Option<u64>| n.map(|n| n.to_string());
+        let facts = [
+            ("rows", number(rows), provenance.rows.to_string()),
+            ("items", number(items), provenance.items.to_string()),
+            ("content", content.as_ref().map(ToString::to_string), provenance.content.to_string()),
+        ];
+        for (what, expected, found) in facts {
+            if let Some(expected) = expected.filter(|expected| *expected != found) {
+                let (path, benchmark) = (provenance.path.clone(), self.name.clone());
+                return Err(Error::UnexpectedFile { path, benchmark, what, expected, found });
+            }
+        }
+        Ok(())
     }
 
     fn read_rows(&self, path: &Path) -> Result<Read, Error> {
@@ -105,7 +112,7 @@ impl Spec {
 /// What was read of a file.
 #[derive(Default)]
 struct Read {
-    items: Vec<crate::benchmark::Item>,
+    items: Vec<Item>,
     contents: Vec<Vec<Option<String>>>,
     count: u64,
 }
