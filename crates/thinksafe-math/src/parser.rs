@@ -172,7 +172,8 @@ impl Parser {
         }
         match (items.is_empty(), self.peek()) {
             (false, _) => Ok(items),
-            (true, None) => Err(ParseError::Empty),
+            (true, None) if self.tokens.is_empty() => Err(ParseError::Empty),
+            (true, None) => Err(ParseError::Unfinished),
             (true, Some(_)) => Err(self.unexpected()),
         }
     }

@@ -63,6 +63,7 @@ fn percentages_units_and_money() {
 50\% | 0.5
 50\% | 50
 28 percent | 28\%
+33\frac{1}{3}\% | \frac13
 5\text{ cm} | 5
 5 cm^2 | 5
 5 km/h | 5
@@ -171,7 +172,8 @@ x < 3 | (-\infty,3)
 1 < x < 2 | 2 > x > 1
 0 < f(x) < 1 | (0,1)
 x \neq 0 | (-\infty,0)\cup(0,\infty)
-\{x \mid x>0\} | (0,\infty)",
+\{x \mid x>0\} | (0,\infty)
+\begin{cases} x=1 \\ y=2 \end{cases} | x=1, y=2",
         Verdict::Equal,
     );
     check(

@@ -3,9 +3,9 @@
 use super::{Span, Spans, latex};
 
 /// How far behind "answer" the answer may begin.
-const NEAR: usize = 50;
+pub(super) const NEAR: usize = 50;
 /// How far behind "final answer" its "is" may stand, and behind "answer" a last "=".
-const FAR: usize = 100;
+pub(super) const FAR: usize = 100;
 
 /// "Answer" in other languages; a word of one is no word of another.
 const ANSWER: [&str; 34] = [
@@ -54,7 +54,7 @@ pub(super) fn groups(text: &str, spans: &Spans) -> Vec<Vec<Span>> {
     };
     let (hoped, mut stated): (Vec<Span>, Vec<Span>) = finals.into_iter().partition(hoped);
     stated.extend(spans.boxed.clone().map(|boxed| repaired(text, boxed)));
-    let anchors = anchors(text);
+    let anchors = answers(text);
     let with_colon = anchors.iter().filter(|at| text[**at..].starts_with([':', '：']));
     let colon: Vec<Span> = with_colon.flat_map(|at| behind(text, *at, spans)).collect();
     let any: Vec<Span> = anchors.iter().flat_map(|at| behind(text, *at, spans)).collect();
@@ -79,8 +79,8 @@ fn repaired(text: &str, mut boxed: Span) -> Span {
     boxed
 }
 
-/// Where each "answer" ends.
-fn anchors(text: &str) -> Vec<usize> {
+/// Where each "answer" ends, in all languages.
+pub(super) fn answers(text: &str) -> Vec<usize> {
     let mut found = Vec::new();
     let lower = text.to_ascii_lowercase();
     for word in ANSWER {
@@ -98,6 +98,17 @@ fn anchors(text: &str) -> Vec<usize> {
     }
     found.sort_unstable();
     found
+}
+
+/// Where the "is" of each "final answer ... is" ends.
+pub(super) fn finals(text: &str) -> Vec<usize> {
+    let lower = text.to_ascii_lowercase();
+    let is = |(at, mark): (usize, &str)| {
+        let from = at + mark.len();
+        let found = text[from..within(text, from, FAR)].find(" is")?;
+        Some(from + found + 3)
+    };
+    lower.match_indices("final answer").filter_map(is).collect()
 }
 
 /// What stands directly behind an "is" that belongs to "final answer".
@@ -162,6 +173,6 @@ fn behind(text: &str, anchor: usize, spans: &Spans) -> Vec<Span> {
 }
 
 /// The offset so many characters further on, or the end.
-fn within(text: &str, from: usize, characters: usize) -> usize {
+pub(super) fn within(text: &str, from: usize, characters: usize) -> usize {
     text[from..].char_indices().nth(characters).map_or(text.len(), |(at, _)| from + at)
 }

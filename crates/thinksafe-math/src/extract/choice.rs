@@ -1,8 +1,19 @@
 //! Choices: a letter, or another short answer of a given list.
 
+use super::anchor::{self, FAR, NEAR};
+
 /// The last letters of a choice in the scripts that benchmarks use, four and more each.
-const NATIVE: [&str; 7] =
-    ["ABCDEFGH", "АБВГДЕЖЗ", "أبجد", "কখগঘঙচ", "कखगघङच", "กขคงจฉ", "ΑΒΓΔΕΖΗΘ"];
+const NATIVE: [&str; 9] = [
+    "ABCDEFGH",
+    "АБВГДЕЖЗ",
+    "أبجد",
+    "কখগঘঙচ",
+    "कखगघङच",
+    "กขคงจฉ",
+    "ΑΒΓΔΕΖΗΘ",
+    "אבגד",
+    "가나다라마",
+];
 
 /// The letter that a response chooses, `A` to `H` or the same of another script.
 ///
@@ -19,12 +30,14 @@ pub fn first_of(strings: &[&str], response: &str) -> Option<String> {
     let places = places(strings, response);
     let boxed =
         super::last_boxed(response).and_then(|content| first_of_box(strings, content.trim()));
-    let final_answer = after(response, "final answer", 100, true, &places);
+    let mentions = anchor::answers(response);
+    let is_label = |at: &usize| response[*at..].starts_with([':', '：']);
+    let labels: Vec<usize> = mentions.iter().copied().filter(is_label).collect();
     let found = |place: &Place| strings[place.string].to_owned();
     boxed
-        .or_else(|| final_answer.as_ref().map(found))
-        .or_else(|| after(response, "answer:", 50, false, &places).as_ref().map(found))
-        .or_else(|| after(response, "answer", 50, false, &places).as_ref().map(found))
+        .or_else(|| behind(response, &anchor::finals(response), FAR, &places).map(found))
+        .or_else(|| behind(response, &labels, NEAR, &places).map(found))
+        .or_else(|| behind(response, &mentions, NEAR, &places).map(found))
         .or_else(|| places.iter().find(|p| p.is_opening).map(found))
         .or_else(|| places.last().map(found))
 }
@@ -39,11 +52,15 @@ fn first_of_box(strings: &[&str], content: &str) -> Option<String> {
     strings.iter().find(is_choice).map(|s| (*s).to_owned())
 }
 
-#[derive(Clone)]
 struct Place {
     start: usize,
     string: usize,
     is_opening: bool,
+}
+
+/// White space, and characters of scripts without spaces between words.
+fn is_border(c: char) -> bool {
+    c.is_whitespace() || ('\u{2e80}'..='\u{9fff}').contains(&c)
 }
 
 /// Where the strings stand alone, in order.
@@ -53,10 +70,9 @@ fn places(strings: &[&str], text: &str) -> Vec<Place> {
         for (start, _) in text.match_indices(*word) {
             let before = text[..start].chars().next_back();
             let after = text[start + word.len()..].chars().next();
-            let opens =
-                before.is_none_or(|c| c.is_whitespace() || "(*[{\"'“‘:：）（>=".contains(c));
-            let closes = after
-                .is_none_or(|c| c.is_whitespace() || ".,:;)*]}\"'”’!?。，：；）、।<".contains(c));
+            let opens = before.is_none_or(|c| is_border(c) || "(*[{\"'“‘:：）（>=".contains(c));
+            let closes =
+                after.is_none_or(|c| is_border(c) || ".,:;)*]}\"'”’!?。，：；）、।<".contains(c));
             if opens && closes {
                 let begins =
                     text[..start].trim_matches(['(', '*', '[', ' ', '\n', '（']).is_empty();
@@ -70,15 +86,15 @@ fn places(strings: &[&str], text: &str) -> Vec<Place> {
 }
 
 /// The first string behind the last anchor that has one within so many characters.
-fn after(text: &str, anchor: &str, characters: usize, is: bool, places: &[Place]) -> Option<Place> {
-    let lower = text.to_ascii_lowercase();
-    lower.rmatch_indices(anchor).find_map(|(at, mark)| {
-        let mut from = at + mark.len();
-        let end = text[from..].char_indices().nth(characters).map_or(text.len(), |(n, _)| from + n);
-        if is {
-            from += text[from..end].find(" is")? + 3;
-        }
-        let first = places.partition_point(|place| place.start < from);
-        places[first..].first().filter(|place| place.start <= end).cloned()
+fn behind<'p>(
+    text: &str,
+    anchors: &[usize],
+    characters: usize,
+    places: &'p [Place],
+) -> Option<&'p Place> {
+    anchors.iter().rev().find_map(|at| {
+        let end = anchor::within(text, *at, characters);
+        let first = places.partition_point(|place| place.start < *at);
+        places[first..].first().filter(|place| place.start <= end)
     })
 }

@@ -81,13 +81,13 @@ impl Parser {
         let rows = self.rows()?;
         let lines = || rows.iter().filter_map(|row| row.first().cloned()).collect::<Vec<_>>();
         Ok(match name.trim_end_matches('*') {
-            "cases" | "rcases" | "dcases" => {
+            // Without conditions beside its lines it is a system.
+            "cases" | "rcases" | "dcases" if rows.iter().any(|row| row.len() > 1) => {
                 Expr::Call("cases".to_owned(), rows.into_iter().flatten().collect())
             }
             "vmatrix" | "Vmatrix" => Expr::call("det", vec![Expr::Matrix(rows)]),
-            "align" | "aligned" | "gathered" | "gather" | "split" | "equation" => {
-                Expr::Items(Brackets::None, lines())
-            }
+            "cases" | "rcases" | "dcases" | "align" | "aligned" | "gathered" | "gather"
+            | "split" | "equation" => Expr::Items(Brackets::None, lines()),
             _ => Expr::Matrix(rows),
         })
     }
@@ -117,7 +117,7 @@ impl Parser {
     }
 }
 
-/// `{x : x > 0}` is its condition; other sets by a condition are known by their parts alone.
+/// `{x : x > 0}` is the set of its condition; other sets by a condition are known by their parts alone.
 fn such_that(mut items: Vec<Expr>, condition: Expr) -> Expr {
     let variable = match items.as_slice() {
         [Expr::Symbol(_)] => true,
@@ -127,7 +127,7 @@ fn such_that(mut items: Vec<Expr>, condition: Expr) -> Expr {
         _ => false,
     };
     if variable {
-        return condition;
+        return Expr::Items(Brackets::Braces, vec![condition]);
     }
     items.push(condition);
     Expr::Call("such_that".to_owned(), items)

@@ -307,6 +307,9 @@ impl Parser {
 /// `2\frac{1}{3}`: a whole number directly in front of a proper fraction of whole numbers is added to it.
 fn mixed_number(whole: &Expr, fraction: &Expr) -> Option<Expr> {
     let whole_value = whole.natural().filter(|_| matches!(whole, Expr::Number(_)))?;
+    if let Expr::Percent(inner) = fraction {
+        return mixed_number(whole, inner).map(|number| Expr::Percent(Box::new(number)));
+    }
     let Expr::Call(name, parts) = fraction else { return None };
     let [n, d] = parts.as_slice() else { return None };
     let (n, d) = (n.natural()?, d.natural()?);
