@@ -19,11 +19,12 @@
 //! #         exchanges: &mut dyn Iterator<Item = Exchange>,
 //! #         sink: &mut dyn FnMut(Judgement) -> Result<(), Error>,
 //! #     ) -> Result<(), Error> {
-//! #         exchanges.into_iter().try_for_each(|Exchange { id, response, .. }| {
-//! #             let p = response.len() as f64 / 10.0;
-//! #             let safety = if p > 0.5 { Safety::Unsafe } else { Safety::Safe };
-//! #             sink(Judgement { id, verdict: Verdict { p_unsafe: Some(p), ..Verdict::of(safety) } })
-//! #         })
+//! #         for Exchange { id, response, .. } in exchanges {
+//! #             let p = response.len() as f64 / 20.0;
+//! #             let safety = if p >= 0.5 { Safety::Unsafe } else { Safety::Safe };
+//! #             sink(Judgement { id, verdict: Verdict { p_unsafe: Some(p), ..Verdict::of(safety) } })?;
+//! #         }
+//! #         Ok(())
 //! #     }
 //! # }
 //! # let mut judge = Lengths(JudgeIdentity { name: "lengths".into(), hash: ContentHash::of_bytes("l") });

@@ -189,7 +189,7 @@ fn the_page_is_self_contained_and_quotes_no_data() {
     for absent in ["<small>", "<i>one", "<people>", "prompt 1", "<script", "http://", "https://"] {
         assert!(!html.contains(absent), "{absent}");
     }
-    for present in ["<svg ", "a &lt;small&gt; set", "Krippendorff", "ROC", "reliability", "made up"]
+    for present in ["<svg ", "a &lt;small&gt; set", "Krippendorff", "ROC", "Reliability", "made up"]
     {
         assert!(html.contains(present), "{present}");
     }

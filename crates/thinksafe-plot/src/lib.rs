@@ -30,7 +30,7 @@ pub use curve::{Curve, curves};
 pub use escape::escape;
 pub use histogram::{Series, histogram};
 pub use interval::Interval;
-pub use page::{Figure, facts, figures, page};
+pub use page::{Figure, columns, facts, figures, page};
 pub use scatter::{Point, scatter};
 pub use square::square;
 

@@ -10,9 +10,10 @@ use crate::svg::{Svg, series_class};
 pub fn square(curves: &[Curve], x_title: &str, y_title: &str) -> String {
     let legend: Vec<_> =
         curves.iter().enumerate().map(|(i, c)| (class(i), c.name().to_owned())).collect();
-    let mut svg = Svg::new(460.0, 460.0);
-    let top = svg.legend(2.0, LEFT, &legend) + 8.0;
-    let frame = Frame { left: LEFT, right: 446.0, top, bottom: 412.0 };
+    let top = Svg::new(WIDTH, 0.0).legend(2.0, LEFT, &legend) + 8.0;
+    let frame = Frame { left: LEFT, right: LEFT + SIDE, top, bottom: top + SIDE };
+    let mut svg = Svg::new(WIDTH, frame.bottom + 48.0);
+    svg.legend(2.0, LEFT, &legend);
     let x = Scale::new(0.0, 1.0, frame.left, frame.right);
     let y = Scale::new(0.0, 1.0, frame.bottom, frame.top);
     axis::draw(&mut svg, frame, (&x, x_title), (&y, y_title));
@@ -35,5 +36,7 @@ fn class(curve: usize) -> String {
     series_class([2, 1, 3, 4, 5, 0][curve % 6])
 }
 
+const WIDTH: f64 = 460.0;
+const SIDE: f64 = 388.0;
 /// Room for the axis title and tick labels.
 const LEFT: f64 = 58.0;

@@ -1,15 +1,15 @@
-//! The report's figures.
+//! The figures of a set.
 
 use thinksafe_plot::{Curve, Figure, curves, square};
 
-use super::report::{GuardReport, SetResult};
+use super::report::SetResult;
 use super::result::JudgeResult;
 use super::threshold::AtThreshold;
 
-/// Every figure that there is data for, set by set.
-pub(super) fn all(report: &GuardReport) -> Vec<Figure> {
-    let of_set = |set| [roc(set), reliability(set)].into_iter().flatten().chain(thresholds(set));
-    report.sets().iter().flat_map(of_set).collect()
+/// Every figure of a set that there is data for.
+pub(super) fn of(set: &SetResult) -> Vec<Figure> {
+    let squares = [roc(set), reliability(set)].into_iter().flatten();
+    squares.chain(thresholds(set)).collect()
 }
 
 fn roc(set: &SetResult) -> Option<Figure> {
@@ -19,7 +19,7 @@ fn roc(set: &SetResult) -> Option<Figure> {
     }
     let caption = "Each threshold\u{2019}s rates; a judge without probabilities is one point. Chance is the diagonal.";
     Some(Figure {
-        title: format!("{}: ROC", set.set),
+        title: "ROC".to_owned(),
         caption: caption.to_owned(),
         svg: square(&curves, "false positive rate", "true positive rate"),
     })
@@ -50,7 +50,7 @@ fn reliability(set: &SetResult) -> Option<Figure> {
     let caption =
         "A dot for each tenth with probabilities in it. What is calibrated lies on the diagonal.";
     Some(Figure {
-        title: format!("{}: reliability", set.set),
+        title: "Reliability".to_owned(),
         caption: caption.to_owned(),
         svg: square(&curves, "mean probability", "share of yes"),
     })
@@ -68,7 +68,7 @@ fn thresholds(set: &SetResult) -> Vec<Figure> {
             curve("precision", AtThreshold::precision),
         ];
         Figure {
-            title: format!("{}: thresholds of {}", set.set, judge.judge.name),
+            title: format!("Thresholds of {}", judge.judge.name),
             caption: "What flagging everything of at least the threshold does.".to_owned(),
             svg: curves(&rates, "threshold on the probability", "rate"),
         }

@@ -11,6 +11,7 @@ use super::result::JudgeResult;
 use super::threshold::AtThreshold;
 use crate::report::sections::html_table;
 use crate::report::table::{Table, aligned, interval, percent};
+use crate::statistics::wilson;
 
 /// The whole page.
 pub(super) fn html(report: &GuardReport) -> String {
@@ -18,9 +19,8 @@ pub(super) fn html(report: &GuardReport) -> String {
         report.sets().iter().enumerate().map(|(i, set)| section(i, set)).collect();
     let body = format!(
         "<header><p class=\"kicker\">ThinkSafe guards \u{b7} 95\u{a0}% intervals in brackets</p><h1>{}</h1></header>\n\
-         {sections}{}{}",
+         {sections}{}",
         escape(&report.title),
-        thinksafe_plot::figures(&figures::all(report)),
         provenance(report)
     );
     thinksafe_plot::page(&report.title, &body)
@@ -38,13 +38,14 @@ fn section(number: usize, set: &SetResult) -> String {
         format!("<p>{}</p>", escape(&sentence(set))),
         html_table(&rates(set)),
         note(RATES),
+        thinksafe_plot::columns(&figures::of(set)),
         titled("Answers", &answers(set)),
         titled("Agreement", &pairs(set)),
         note(&together(set)),
     ];
     if set.judges.iter().any(|judge| judge.scored > 0) {
-        parts.push(titled("Thresholds on the probability", &thresholds(set)));
-        parts.push(titled("Calibration", &calibration(set)));
+        parts.push(folded("Thresholds on the probability", &thresholds(set)));
+        parts.push(folded("Calibration, by tenths of the probability", &calibration(set)));
     }
     let body = parts.concat();
     format!("<section id=\"set-{number}\"><h2>{}</h2>{body}</section>\n", escape(&set.set))
@@ -55,7 +56,12 @@ fn note(text: &str) -> String {
 }
 
 fn titled(title: &str, table: &Table) -> String {
-    format!("<h4>{title}</h4>{}", html_table(table))
+    format!("<h3>{title}</h3>{}", html_table(table))
+}
+
+fn folded(title: &str, table: &Table) -> String {
+    let table = html_table(table);
+    format!("<details><summary>{title}</summary><div class=\"request\">{table}</div></details>")
 }
 
 fn sentence(set: &SetResult) -> String {
@@ -175,7 +181,8 @@ fn calibration(set: &SetResult) -> Table {
                 format!("{:.2} to {:.2}", bin.low, bin.high),
                 bin.count.to_string(),
                 percent(bin.mean),
-                percent(bin.share),
+                wilson(bin.share * bin.count as f64, bin.count as f64)
+                    .map_or_else(missing, interval),
             ]
         })
     });
