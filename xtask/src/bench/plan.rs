@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn both_sides_are_told_the_same() {
         let line = "bench --shapes small --precisions bf16 --batches 8 --threads 2 --what decode";
-        let cases = cases(&options(line));
+        let cases = cases(&options(line)).unwrap();
         let [case] = cases.as_slice() else { panic!("{} cases", cases.len()) };
         let shared = "--device cpu --precision bf16 --threads 2 --repetitions 1 --batch 8 \
             --context 64 --new 64";
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn every_combination_is_measured() {
-        let cases = cases(&options("bench --contexts 64,512"));
+        let cases = cases(&options("bench --contexts 64,512")).unwrap();
         let count = |what| cases.iter().filter(|case| case.what == what).count();
         assert_eq!(count(What::Decode), 3 * 2 * 3 * 2);
         assert_eq!(count(What::Score), 3 * 2);
@@ -280,8 +280,20 @@ mod tests {
     }
 
     #[test]
+    fn guards_need_a_tokenizer_and_exchanges() {
+        let error = cases(&options("bench --what guard --guard dir")).unwrap_err();
+        assert_eq!(error.to_string(), "verdicts of a guard need --exchanges");
+        let line = "bench --what guard --guard dir --exchanges file.csv --precisions f32";
+        let cases = cases(&options(line)).unwrap();
+        let [case] = cases.as_slice() else { panic!("{} cases", cases.len()) };
+        let told = case.our_arguments().join(" ");
+        assert!(told.contains("--guard dir --exchanges file.csv --batch 64"), "{told}");
+        assert!(told.starts_with("guard --shape guard-small"), "{told}");
+    }
+
+    #[test]
     fn the_fastest_candidate_stands_for_all() {
-        let mut case = cases(&options("bench --what ragged")).remove(0);
+        let mut case = cases(&options("bench --what ragged")).unwrap().remove(0);
         let run = |case: &Case, peer: &Peer| {
             assert_eq!(case.both["requests"], 64);
             let fast = peer.arguments.contains(&"32".to_owned())

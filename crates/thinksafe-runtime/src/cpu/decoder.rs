@@ -111,7 +111,9 @@ impl CpuDecoder {
         let rows = hidden.len() / self.norm.len();
         matmul(pool, &self.head, (hidden, rows), self.arithmetic, logits);
         if self.logit_divisor != 1.0 {
-            logits.iter_mut().for_each(|logit| *logit /= self.logit_divisor);
+            for logit in &mut *logits {
+                *logit /= self.logit_divisor;
+            }
         }
         if let Some(cap) = self.logit_cap {
             soft_cap(pool, logits, cap);
@@ -150,7 +152,9 @@ impl CpuDecoder {
         let embedding = self.embedding.as_ref().unwrap_or(&self.head);
         for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
             embedding.row(row.token as usize, x);
-            x.iter_mut().for_each(|x| *x *= self.embedding_scale);
+            for value in x {
+                *value *= self.embedding_scale;
+            }
         }
     }
 

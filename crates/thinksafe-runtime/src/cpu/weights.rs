@@ -86,7 +86,9 @@ impl<'a> Tensors<'a> {
         let weight = self.base[&format!("{name}.weight")];
         let mut factors = weight.values(0..weight.len());
         if config.unit_offset_norms {
-            factors.iter_mut().for_each(|factor| *factor += 1.0);
+            for factor in &mut factors {
+                *factor += 1.0;
+            }
         }
         factors
     }
