@@ -112,6 +112,7 @@ impl Closeness {
 }
 
 impl Drop for Closeness {
+    #[expect(clippy::print_stdout, reason = "docs/NUMERICS.md quotes it")]
     fn drop(&mut self) {
         println!("largest relative error of {} pairs: {:.1e}", self.pairs, self.worst);
     }
