@@ -1,3 +1,5 @@
+//! Responses with their answers.
+
 use super::*;
 
 #[track_caller]
@@ -54,10 +56,10 @@ fn bare_mathematics_is_taken_whole() {
 
 #[test]
 fn only_where_it_may_look() {
-    let latex = Finder::default().latex_only();
+    let latex = Finder { plain: false, ..Finder::default() };
     assert_eq!(latex.find("so 5"), None);
     assert_eq!(latex.find("so $5$"), Some("5".to_owned()));
-    let plain = Finder::default().plain_only();
+    let plain = Finder { latex: false, ..Finder::default() };
     assert_eq!(plain.find(r"so \(x\) is 5"), Some("5".to_owned()));
 }
 
