@@ -43,6 +43,8 @@ fn the_last_expression_else() {
     check("it is -3.", Some("-3"));
     check("that makes 3 * 4 / 2", Some("3 * 4 / 2"));
     check("about 1,000.99m²", Some("1000.99"));
+    check(r"we get \frac{1}{2} of it, or so", Some(r"\frac{1}{2}"));
+    check("we get [ \\sqrt{2} ] then", Some("\\sqrt{2}"));
     check("XDY2K", None);
     check("no digits at all", None);
 }
