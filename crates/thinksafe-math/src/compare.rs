@@ -5,12 +5,13 @@ mod matrix;
 mod reals;
 mod relation;
 mod scalar;
+mod unwrap;
 mod words;
 
 pub(crate) use words::same_spelling;
 
 use crate::budget::Budget;
-use crate::expr::{Brackets, Constant, Expr, Relation};
+use crate::expr::{Brackets, Constant, Expr};
 use crate::lexer::Commas;
 use crate::parser::{ParseError, parse};
 
@@ -48,7 +49,6 @@ pub enum Reason {
 /// matrices, relations up to a factor); exact fractions; rounded decimals; normal forms of polynomials; values at
 /// seeded points. The same two texts have the same verdict on every machine: work is counted, not timed.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Comparison {
     /// A number written with a point equals what it is when both are rounded to so many decimals.
     pub decimals: u32,
@@ -159,7 +159,7 @@ struct Comparer<'a> {
 }
 
 impl Comparer<'_> {
-    /// Whether a prediction answers what the reference answers. Not symmetric: see [`Self::unwrapped`].
+    /// Whether a prediction answers what the reference answers. Not symmetric: see [`unwrap::unwrapped`].
     fn equal(&mut self, prediction: &Expr, reference: &Expr) -> bool {
         if self.budget.spend(20).is_err() {
             return false;
@@ -167,8 +167,9 @@ impl Comparer<'_> {
         if prediction == reference || words::same_letters(prediction, reference) {
             return true;
         }
-        let (prediction, reference) = (both_signs(prediction), both_signs(reference));
-        let (prediction, reference) = unwrapped(&prediction, &reference);
+        let (prediction, reference) =
+            (unwrap::both_signs(prediction), unwrap::both_signs(reference));
+        let (prediction, reference) = unwrap::unwrapped(&prediction, &reference);
         self.compare(&prediction, &reference)
     }
 
@@ -228,107 +229,6 @@ impl Comparer<'_> {
             (Some(_), None) | (None, Some(_)) => false,
             _ => self.scalars(prediction, reference),
         }
-    }
-}
-
-/// `1 ± x` as `1 + x, 1 - x`.
-fn both_signs(expr: &Expr) -> Expr {
-    if !expr.any(&|part| matches!(part, Expr::PlusMinus(..))) {
-        return expr.clone();
-    }
-    let choose = |upper: bool| {
-        expr.clone().map(&|part| match part {
-            Expr::PlusMinus(plus, inner) if plus == upper => *inner,
-            Expr::PlusMinus(_, inner) => inner.negated(),
-            other => other,
-        })
-    };
-    Expr::Items(Brackets::None, vec![choose(true), choose(false)])
-}
-
-/// Takes off what names an answer: `x = 5` is 5 where the other is no equation, `x ∈ S` is S.
-///
-/// The reference says what is asked for. If it is an assignment, its value is enough; if it is an equation such as
-/// `a + 3z = 0`, its right side is not.
-fn unwrapped(prediction: &Expr, reference: &Expr) -> (Expr, Expr) {
-    let (prediction, reference) = (membership(prediction), membership(reference));
-    let (prediction, reference) = (ends(prediction), ends(reference));
-    if let Some(value) = equation_value(&prediction)
-        && equation_value(&reference).is_none()
-        && !matches!(reference, Expr::Relation(..))
-    {
-        return (value.clone(), reference);
-    }
-    if is_assignment(&reference)
-        && let Some(value) = equation_value(&reference)
-        && equation_value(&prediction).is_none()
-    {
-        return (prediction, value.clone());
-    }
-    (prediction, reference)
-}
-
-/// `x ∈ S` is S.
-fn membership(expr: &Expr) -> Expr {
-    match expr {
-        Expr::Relation(sides, relations)
-            if relations.as_slice() == [Relation::Element] && names_something(&sides[0]) =>
-        {
-            sides[1].clone()
-        }
-        other => other.clone(),
-    }
-}
-
-/// `x = 2 + 3 = 5` is `x = 5`.
-fn ends(expr: Expr) -> Expr {
-    match expr {
-        Expr::Relation(mut sides, relations)
-            if relations.len() > 1
-                && relations.iter().all(|r| *r == Relation::Equal)
-                && names_something(&sides[0]) =>
-        {
-            let last = sides.pop();
-            sides.truncate(1);
-            sides.extend(last);
-            Expr::Relation(sides, vec![Relation::Equal])
-        }
-        other => other,
-    }
-}
-
-/// The last side of an equation.
-fn equation_value(expr: &Expr) -> Option<&Expr> {
-    match expr {
-        Expr::Relation(sides, relations) if relations.iter().all(|r| *r == Relation::Equal) => {
-            sides.last()
-        }
-        _ => None,
-    }
-}
-
-fn is_assignment(expr: &Expr) -> bool {
-    match expr {
-        Expr::Relation(sides, _) => equation_value(expr).is_some() && names_something(&sides[0]),
-        _ => false,
-    }
-}
-
-/// Whether this is a name: of variables, functions of them, words, and products and tuples of such.
-fn names_something(expr: &Expr) -> bool {
-    match expr {
-        Expr::Symbol(_) | Expr::Text(_) => true,
-        Expr::Constant(constant) => matches!(constant, Constant::E | Constant::I),
-        Expr::Call(_, parts) | Expr::Product(parts) | Expr::Items(_, parts) => {
-            let name = |e: &Expr| {
-                names_something(e) || matches!(expr, Expr::Call(..)) && e.natural().is_some()
-            };
-            parts.iter().all(name)
-        }
-        Expr::Power(base, exponent) => {
-            names_something(base) && exponent.literal() == Expr::integer(-1).literal()
-        }
-        _ => false,
     }
 }
 

@@ -28,7 +28,6 @@ struct Span {
 /// last; what "answer:" introduces, then "answer", in thirty languages; the last expression of all. Boxes that stand
 /// close to each other, or are joined by words such as "and", are one answer of several parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Finder {
     /// Look at mathematics between `$`, `\(`, `\[` and in `\boxed`.
     pub latex: bool,
@@ -44,20 +43,6 @@ impl Default for Finder {
 }
 
 impl Finder {
-    /// The same, but only in LaTeX.
-    #[must_use]
-    pub fn latex_only(mut self) -> Self {
-        self.plain = false;
-        self
-    }
-
-    /// The same, but only in plain text.
-    #[must_use]
-    pub fn plain_only(mut self) -> Self {
-        self.latex = false;
-        self
-    }
-
     /// The answer of a response: the first candidate that can be read, else the first of all.
     ///
     /// ```
@@ -110,7 +95,11 @@ impl Spans {
 /// Whether a text is one expression and no prose: words are known, or marked as text.
 fn is_mathematics(text: &str) -> bool {
     let trimmed = text.trim();
-    if trimmed.is_empty() || trimmed.len() > 1_000 || text.contains("boxed") {
+    if trimmed.is_empty()
+        || trimmed.len() > 1_000
+        || text.contains("boxed")
+        || text.contains("\\fbox")
+    {
         return false;
     }
     let dollars = trimmed.matches('$').count() - trimmed.matches("\\$").count();

@@ -7,7 +7,7 @@ pub fn equal(prediction: &str, reference: &str) -> bool {
     strip(prediction) == strip(reference)
 }
 
-/// Brings an answer to the form that is compared: no white space, units in `\text`, degrees, dollars or percent signs;
+/// Brings an answer to the form that is compared: no white space, units in `\text`, degrees, dollars or escaped percent signs;
 /// one spelling of fractions and roots; `0.5` as a fraction.
 pub fn strip(answer: &str) -> String {
     let mut text = answer.to_owned();
@@ -29,7 +29,7 @@ pub fn strip(answer: &str) -> String {
     if text.matches("\\text{ ").count() == 1 {
         text.truncate(text.find("\\text{ ").unwrap_or(text.len()));
     }
-    for (from, to) in [("\\%", ""), ("%", ""), (" .", " 0."), ("{.", "{0.")] {
+    for (from, to) in [("\\%", ""), (" .", " 0."), ("{.", "{0.")] {
         text = text.replace(from, to);
     }
     if text.starts_with('.') {

@@ -4,6 +4,7 @@
 
 mod bracket;
 mod command;
+mod numeral;
 mod primary;
 mod table;
 

@@ -61,12 +61,14 @@ fn two(case: &Case, equal: fn(&str, &str) -> bool) -> Outcome {
     }
 }
 
-/// The string in lower case and as it stands; nothing where there is none.
+/// The string in lower case, unless that is switched off, and as it stands; nothing where there is none.
 fn strings(input: &str, options: Option<&Map<String, Value>>) -> Value {
     let listed = options.and_then(|o| o.get("strings")).and_then(Value::as_array);
     let strings: Vec<&str> = match listed {
         Some(strings) => strings.iter().filter_map(Value::as_str).collect(),
         None => vec!["A", "B", "C", "D"],
     };
-    first_of(&strings, input).map_or(json!([]), |found| json!([found.to_lowercase(), found]))
+    let lowercase = options.and_then(|o| o.get("lowercase")) != Some(&json!(false));
+    let parsed = |found: &str| if lowercase { found.to_lowercase() } else { found.to_owned() };
+    first_of(&strings, input).map_or(json!([]), |found| json!([parsed(&found), found]))
 }

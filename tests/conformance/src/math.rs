@@ -87,8 +87,8 @@ fn by_extraction(case: &Case, options: &Map<String, Value>) -> Result<(bool, Str
         return Ok((equal, format!("{prediction:?} and {reference:?}")));
     }
     let finder = match types.as_slice() {
-        ["latex"] => Finder::default().latex_only(),
-        ["expr"] => Finder::default().plain_only(),
+        ["latex"] => Finder { latex: true, plain: false },
+        ["expr"] => Finder { latex: false, plain: true },
         ["latex", "expr"] | ["expr", "latex"] => Finder::default(),
         other => return Err(format!("unknown match types {other:?}")),
     };
@@ -99,9 +99,8 @@ fn by_extraction(case: &Case, options: &Map<String, Value>) -> Result<(bool, Str
 }
 
 fn comparison(options: &Map<String, Value>) -> Result<Comparison, String> {
-    let mut comparison = Comparison::default();
     // Math-Verify's own default.
-    comparison.inequalities_as_sets = false;
+    let mut comparison = Comparison { inequalities_as_sets: false, ..Comparison::default() };
     for (name, value) in options {
         match (name.as_str(), value) {
             ("precision", Value::Number(n)) => {

@@ -1,3 +1,5 @@
+//! Pairs of answers with their verdicts, and inputs that try to break the comparison.
+
 use proptest::prelude::*;
 
 use super::*;

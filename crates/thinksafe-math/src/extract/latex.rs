@@ -32,9 +32,9 @@ fn is_joint(between: &str) -> bool {
 fn delimited(text: &str) -> Vec<Span> {
     let mut scanner = Scanner { text, at: 0, exhausted: [false; 4] };
     let mut spans = Vec::new();
-    while let Some(next) = text[scanner.at..].find(['$', '\\']) {
+    while let Some(next) = text[scanner.at..].find(['$', '\\', '[']) {
         scanner.at += next;
-        match scanner.environment() {
+        match scanner.environment().or_else(|| scanner.undelimited()) {
             Some(span) => {
                 scanner.at = span.end;
                 spans.push(percent(text, span));
@@ -100,6 +100,31 @@ impl Scanner<'_> {
         }
         let end = from + length + close.len();
         Some(Span { start: self.at, end, content: cleaned(content) })
+    }
+
+    /// What stands without its delimiters: `\frac{1}{2}` of numbers, and `[ \pi ]` that was `\[ \pi \]`.
+    fn undelimited(&self) -> Option<Span> {
+        let rest = &self.text[self.at..];
+        if let Some(bracketed) = rest.strip_prefix('[') {
+            let length = bracketed.find(['[', ']', '\n'])?;
+            let (content, behind) = bracketed.split_at(length);
+            let apart = self.text[..self.at].chars().next_back().is_none_or(char::is_whitespace)
+                && behind[1..].chars().next().is_none_or(char::is_whitespace);
+            let end = self.at + length + 2;
+            return (apart && behind.starts_with(']') && content.contains('\\')).then(|| Span {
+                start: self.at,
+                end,
+                content: cleaned(content),
+            });
+        }
+        let fraction = rest.strip_prefix("\\frac{")?;
+        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-');
+        let above = fraction.trim_start_matches(is_part);
+        let below = above.strip_prefix("}{")?.trim_start_matches(is_part);
+        let behind = below.strip_prefix('}')?;
+        let start = self.at - usize::from(self.text[..self.at].ends_with('-'));
+        let end = self.text.len() - behind.len();
+        Some(Span { start, end, content: self.text[start..end].to_owned() })
     }
 
     /// `5$` is money.

@@ -1,3 +1,5 @@
+//! Responses with their answers.
+
 use super::*;
 
 #[track_caller]
@@ -41,6 +43,8 @@ fn the_last_expression_else() {
     check("it is -3.", Some("-3"));
     check("that makes 3 * 4 / 2", Some("3 * 4 / 2"));
     check("about 1,000.99m²", Some("1000.99"));
+    check(r"we get \frac{1}{2} of it, or so", Some(r"\frac{1}{2}"));
+    check("we get [ \\sqrt{2} ] then", Some("\\sqrt{2}"));
     check("XDY2K", None);
     check("no digits at all", None);
 }
@@ -54,10 +58,10 @@ fn bare_mathematics_is_taken_whole() {
 
 #[test]
 fn only_where_it_may_look() {
-    let latex = Finder::default().latex_only();
+    let latex = Finder { plain: false, ..Finder::default() };
     assert_eq!(latex.find("so 5"), None);
     assert_eq!(latex.find("so $5$"), Some("5".to_owned()));
-    let plain = Finder::default().plain_only();
+    let plain = Finder { latex: false, ..Finder::default() };
     assert_eq!(plain.find(r"so \(x\) is 5"), Some("5".to_owned()));
 }
 

@@ -1,3 +1,5 @@
+//! What texts are read as, and what is refused.
+
 use super::*;
 
 #[track_caller]

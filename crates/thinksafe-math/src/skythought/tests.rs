@@ -1,3 +1,5 @@
+//! What SkyThought 0.1.0 does, quirks included.
+
 use super::*;
 
 #[test]
