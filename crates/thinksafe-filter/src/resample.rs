@@ -129,6 +129,10 @@ impl Resampling<'_> {
         if guards == 0 {
             return Err(Error::NoGuard);
         }
+        if self.settings.samples_per_prompt == 0 {
+            let (field, value) = ("samples_per_prompt", 0.0);
+            return Err(Error::Setting { field, value, expected: "at least 1" });
+        }
         match self.policy.samples {
             Samples::AllOf { .. } => Err(Error::ResampleAll),
             _ => Ok(()),

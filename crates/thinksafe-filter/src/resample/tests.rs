@@ -72,12 +72,21 @@ fn settings() -> TraceSettings {
 
 /// Resamples with a judge that gives up after so many answers.
 fn run(dir: &Path, left: usize, policy: &Policy) -> Result<Vec<Round>, Error> {
-    let (prompts, settings) = (prompts(), settings());
+    run_with(dir, left, policy, &settings())
+}
+
+fn run_with(
+    dir: &Path,
+    left: usize,
+    policy: &Policy,
+    settings: &TraceSettings,
+) -> Result<Vec<Round>, Error> {
+    let prompts = prompts();
     let mut traces = RecordLog::open(dir.join("traces.jsonl")).unwrap();
     let mut verdicts = RecordLog::open(dir.join("verdicts.jsonl")).unwrap();
     let mut judge = Words { identity: identity(), left };
-    Resampling { prompts: &prompts, settings: &settings, policy }.run(
-        &mut model(&settings, &prompts),
+    Resampling { prompts: &prompts, settings, policy }.run(
+        &mut model(settings, &prompts),
         &mut [(&mut judge, View::Turn)],
         &mut traces,
         &mut verdicts,
@@ -145,5 +154,8 @@ fn what_cannot_be_resampled_is_refused_before_anything_is_generated() {
     let samples = Samples::AllOf { k: 2, seed: Seed(0) };
     let policy = Policy { samples, ..Policy::default() };
     assert!(matches!(run(dir.path(), usize::MAX, &policy), Err(Error::ResampleAll)));
+    let none = TraceSettings { samples_per_prompt: 0, ..settings() };
+    let error = run_with(dir.path(), 0, &Policy::default(), &none).unwrap_err();
+    assert!(error.to_string().contains("samples_per_prompt"), "{error}");
     assert_eq!(lines(dir.path()).len(), 2);
 }
