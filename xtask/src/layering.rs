@@ -19,6 +19,8 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-plot", &[]),
     ("thinksafe-math", &[]),
     ("thinksafe-eval", &["thinksafe-core", "thinksafe-math", "thinksafe-plot", "thinksafe-trace"]),
+    ("thinksafe-remote", &["thinksafe-chat", "thinksafe-core"]),
+    ("thinksafe-hub", &[]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core", "thinksafe-math"]),

@@ -51,6 +51,7 @@ fn ended(text: &str) -> Generated {
         opening: String::new(),
         text: text.to_owned(),
         ids: Vec::new(),
+        untold_tokens: 0,
         finish: Finish::EndOfTurn(0),
         prompt_tokens: 0,
         logprobs: None,

@@ -74,7 +74,7 @@ fn run_file(text: &str, assets: &mut Assets) -> Option<Tally> {
         match outcome {
             Outcome::Passed => tally.passed += 1,
             Outcome::Skipped(reason) => {
-                println!("  line {}: {name}: not counted: {reason}", at + 1)
+                println!("  line {}: {name}: not counted: {reason}", at + 1);
             }
             Outcome::Failed(reason) => println!("  line {}: {name}: {reason}", at + 1),
         }

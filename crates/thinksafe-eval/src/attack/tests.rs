@@ -101,6 +101,7 @@ impl Generate for &mut Thinker {
                 opening,
                 text: text.to_owned(),
                 ids: vec![7; text.len()],
+                untold_tokens: 0,
                 finish,
                 prompt_tokens: 1,
                 logprobs: None,

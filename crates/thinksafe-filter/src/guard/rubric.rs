@@ -79,7 +79,9 @@ impl Rubric {
     pub(super) fn read_answer(&self, answer: &str, finish: &Finish) -> Verdict {
         match finish {
             Finish::Length => Verdict::undetermined("the token limit cut the judge's answer off"),
-            Finish::EndOfTurn(_) | Finish::StopText(_) => self.rule.read(answer),
+            Finish::EndOfTurn(_) | Finish::EndOfTurnUntold | Finish::StopText(_) => {
+                self.rule.read(answer)
+            }
         }
     }
 }

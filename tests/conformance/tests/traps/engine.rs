@@ -44,6 +44,7 @@ impl Miniature {
             opening: prompt.opening,
             text: self.chat.decode(&order[..1]).unwrap(),
             ids: order[..1].to_vec(),
+            untold_tokens: 0,
             finish: Finish::Length,
             prompt_tokens: prompt.ids.len() as u32,
             logprobs: request
