@@ -26,12 +26,20 @@ struct Options {
     /// The run directory of `02_generate_traces`.
     #[arg(long, default_value = "runs/steps")]
     out: PathBuf,
+    /// A policy as JSON, e.g. {"rule":{"threshold":0.1},"by_label":{"vanilla_benign":{"threshold":0.5}}}; the paper's
+    /// without it. Trying another one asks the guard nothing.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
     let run = RunDir::new(&options.out);
     let inputs = options.inputs.load(&run.root().join("miniature"))?;
+    let policy: Policy = match &options.policy {
+        Some(path) => fs::read_json(path, "policy")?,
+        None => Policy::default(),
+    };
     let mut guard = inputs.load_guard()?;
 
     let mut log = RecordLog::open(run.verdicts())?;
@@ -41,7 +49,7 @@ fn main() -> Result<()> {
     judge_traces(&mut *guard, &run.traces(), View::Turn, &mut log, show)?;
 
     let verdicts = Verdicts::read(&run.verdicts(), guard.identity(), View::Turn)?;
-    let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
+    let selection = select_from_logs(&run.traces(), &[verdicts], &policy)?;
     for (label, counts) in &selection.counts {
         println!("{label}: kept {} of {}", counts.kept, counts.input);
         for (reason, count) in &counts.dropped {

@@ -53,8 +53,8 @@ struct Options {
     patience: Option<u32>,
     /// Compute layers again in the backward pass instead of keeping their activations: slower, in a fraction of the memory.
     /// All, or the first so many.
-    #[arg(long, value_name = "LAYERS", num_args = 0..=1)]
-    recompute: Option<Option<usize>>,
+    #[arg(long, value_name = "LAYERS", num_args = 0..=1, default_missing_value = "all", value_parser = layers)]
+    recompute: Option<Recompute>,
     /// The most tokens that pass through the model at once; otherwise examples pass eight at a time.
     #[arg(long, value_name = "TOKENS")]
     micro_tokens: Option<usize>,
@@ -91,9 +91,7 @@ fn main() -> Result<()> {
         config.batch.micro = MicroBatch::Examples(share);
     }
     let (training, held_out) = hold_out(encoded.examples, options.held_out, config.seed);
-    let recompute = options.recompute.map_or(Recompute::Nothing, |layers| {
-        layers.map_or(Recompute::Layers, Recompute::FirstLayers)
-    });
+    let recompute = options.recompute.unwrap_or_default();
     let trainer = Trainer::new(model.model_mut(), &training, config)?;
     let mut trainer = trainer.with_recompute(recompute).with_group(&group)?;
     let mut bar = Bar::default();
@@ -121,4 +119,9 @@ fn main() -> Result<()> {
         println!("merged model in {}", dir.display());
     }
     Ok(())
+}
+
+/// `all`, or how many.
+fn layers(text: &str) -> Result<Recompute, std::num::ParseIntError> {
+    if text == "all" { Ok(Recompute::Layers) } else { text.parse().map(Recompute::FirstLayers) }
 }

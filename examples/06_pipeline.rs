@@ -119,7 +119,7 @@ impl Pipeline {
         let mut log = RecordLog::open(run.verdicts())?;
         judge_traces(&mut *self.guard, &run.traces(), view, &mut log, &mut |p| self.bar.show(&p))?;
         let verdicts = Verdicts::read(&run.verdicts(), self.guard.identity(), view)?;
-        let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
+        let selection = select_from_logs(&run.traces(), &[verdicts], &Policy::default())?;
         fs::write_atomic(run.dataset_card(), dataset_card(&selection, &self.inputs.card()))?;
         self.report.drops = drops(&selection);
         let dataset = selection.into_dataset();

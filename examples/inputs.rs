@@ -14,7 +14,10 @@ use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
 use thinksafe_distributed::Launch;
 use thinksafe_eval::benchmark::Settings;
-use thinksafe_filter::{CardInfo, Guard, LlamaGuard3, Source, WildGuard};
+use thinksafe_filter::{
+    CardInfo, GraniteGuardian, Guard, HarmBench, LlamaGuard3, Qwen3Guard, ShieldGemma, Source,
+    WildGuard,
+};
 use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
 use thinksafe_sft::{AdamWConfig, SftConfig};
 use thinksafe_trace::{Columns, PromptSet};
@@ -61,6 +64,14 @@ pub enum GuardFormat {
     LlamaGuard,
     /// WildGuard: its published prompt, three lines.
     WildGuard,
+    /// Qwen3Guard-Gen: its published prompt, the vote behind `Safety:` and three lines.
+    Qwen3Guard,
+    /// ShieldGemma: its four policies, a question each.
+    ShieldGemma,
+    /// Granite Guardian 3.0 to 3.2: the folder's chat template, the first token's vote.
+    GraniteGuardian,
+    /// HarmBench's classifier: its published prompt, one token.
+    HarmBench,
 }
 
 /// Paths and settings, whoever they come from.
@@ -176,6 +187,10 @@ impl Loaded {
         Ok(match self.guard_format {
             GuardFormat::LlamaGuard => Box::new(Guard::new(engine, LlamaGuard3::default())),
             GuardFormat::WildGuard => Box::new(Guard::new(engine, WildGuard::default())),
+            GuardFormat::Qwen3Guard => Box::new(Guard::new(engine, Qwen3Guard::default())),
+            GuardFormat::ShieldGemma => Box::new(Guard::any_of(engine, ShieldGemma::published())?),
+            GuardFormat::GraniteGuardian => Box::new(Guard::new(engine, GraniteGuardian::yes_no())),
+            GuardFormat::HarmBench => Box::new(Guard::new(engine, HarmBench::default())),
         })
     }
 

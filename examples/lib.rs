@@ -1,8 +1,10 @@
-//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, fine-tuning
-//! as people watch it, and the small steps from one crate's words to another's.
+//! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, labelled
+//! exchanges, fine-tuning as people watch it, and the small steps from one crate's words to another's.
 
 mod bar;
 mod inputs;
+mod labeled;
+mod published;
 mod sets;
 mod stop;
 mod training;
@@ -10,6 +12,8 @@ mod words;
 
 pub use bar::Bar;
 pub use inputs::{GuardFormat, Inputs, Loaded};
+pub use labeled::{miniature_exchanges, xstest_files};
+pub use published::{Judges, Published};
 pub use sets::EvaluationSet;
 pub use stop::Stop;
 pub use training::FineTuning;
@@ -19,3 +23,8 @@ pub use words::{drops, loss_curve, training_texts};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does what the guide to guards shows.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/GUARDS.md")]
+struct Guards;

@@ -11,7 +11,7 @@ use thinksafe_benches::timing::{median, timed};
 use thinksafe_benches::{load, memory};
 use thinksafe_chat::Chat;
 use thinksafe_core::judge::{Exchange, Judge};
-use thinksafe_filter::{Guard, GuardFormat, LlamaGuard3, LlamaGuardReading, TokenVote};
+use thinksafe_filter::{Guard, GuardFormat, LlamaGuard3, Reading, TokenVote};
 use thinksafe_runtime::{CausalLm, LocalGenerator};
 
 use crate::setting::{Setting, rounded};
@@ -108,7 +108,7 @@ impl GuardRun {
 /// Random weights give the two words a small share of the whole: no verdict is undetermined for that.
 fn format() -> Result<LlamaGuard3> {
     let vote = TokenVote { min_mass: 0.0, ..TokenVote::between("safe", "unsafe") };
-    Ok(LlamaGuard3::new(vote, LlamaGuardReading::FirstToken)?)
+    Ok(LlamaGuard3::new(vote, Reading::FirstToken)?)
 }
 
 /// P(unsafe) of every exchange.

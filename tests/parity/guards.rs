@@ -9,7 +9,7 @@ use thinksafe_core::message::{Part, Prompt};
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::SampleSeed;
 use thinksafe_core::verdict::{Safety, Verdict};
-use thinksafe_filter::{Guard, GuardFormat, LlamaGuard3, LlamaGuardReading, TokenVote};
+use thinksafe_filter::{Guard, GuardFormat, LlamaGuard3, Reading, TokenVote};
 use thinksafe_runtime::{EngineOptions, LocalGenerator};
 use thinksafe_tests::golden;
 
@@ -72,7 +72,7 @@ fn p_unsafe_is_that_of_transformers_in_every_batch_and_order() {
         // Random weights give the two tokens a small share of the whole.
         let vote = TokenVote::between(&case.safe, &case.unsafe_);
         let vote = TokenVote { min_mass: 0.0, ..vote };
-        let llama = LlamaGuard3::new(vote.clone(), LlamaGuardReading::FirstToken).unwrap();
+        let llama = LlamaGuard3::new(vote.clone(), Reading::FirstToken).unwrap();
         let messages = error(case, &golden.exchanges, &|| llama.clone(), &case.messages);
         let parts = error(case, &golden.exchanges, &|| TwoTokens(vote.clone()), &case.parts);
         println!("| {} | {messages:.1e} | {parts:.1e} |", case.model);

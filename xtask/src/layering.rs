@@ -15,12 +15,13 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-chat", &["thinksafe-core"]),
     ("thinksafe-steering", &["thinksafe-core"]),
     ("thinksafe-trace", &["thinksafe-core", "thinksafe-steering"]),
-    ("thinksafe-filter", &["thinksafe-core", "thinksafe-trace"]),
+    ("thinksafe-filter", &["thinksafe-core", "thinksafe-steering", "thinksafe-trace"]),
     ("thinksafe-plot", &[]),
-    ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
+    ("thinksafe-math", &[]),
+    ("thinksafe-eval", &["thinksafe-core", "thinksafe-math", "thinksafe-plot", "thinksafe-trace"]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
-    ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),
+    ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core", "thinksafe-math"]),
 ];
 
 /// Crates on libtorch; those that only put others together are not listed and may use all.

@@ -40,6 +40,7 @@ mod shield;
 mod stream;
 mod template;
 mod tokenizer;
+mod tokens;
 
 pub use chat::{Chat, EncodedPrompt, Turn};
 pub use clock::DateTime;

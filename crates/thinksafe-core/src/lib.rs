@@ -9,6 +9,7 @@
 //! * [`message`], [`prompt`], [`trace`]: what goes into a model and what comes out of it.
 //! * [`sampling`], [`seed`]: how a token is drawn; stateless, so that order, batch and resume change nothing.
 //! * [`generate`], [`judge`]: the two seams through which pipelines speak to models.
+//! * [`tokens`]: a model's tokens, for those who must fit a text into its context.
 //! * [`verdict`]: what a guard said; *undetermined* is a value of its own and never becomes *safe*.
 //! * [`log`]: the append-only record log, the unit of resume.
 //! * [`testing`]: a scripted generator, so that pipelines run without weights.
@@ -37,6 +38,7 @@ pub mod run;
 pub mod sampling;
 pub mod seed;
 pub mod testing;
+pub mod tokens;
 pub mod trace;
 pub mod verdict;
 

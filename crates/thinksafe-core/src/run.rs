@@ -68,6 +68,16 @@ impl RunDir {
         self.root.join("training.html")
     }
 
+    /// What guards are worth on labelled sets, as data.
+    pub fn guards_json(&self) -> PathBuf {
+        self.root.join("guards.json")
+    }
+
+    /// What guards are worth on labelled sets, as a page.
+    pub fn guards_html(&self) -> PathBuf {
+        self.root.join("guards.html")
+    }
+
     /// The adapter in PEFT's format.
     pub fn adapter(&self) -> PathBuf {
         self.root.join("adapter")

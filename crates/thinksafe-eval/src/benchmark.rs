@@ -80,11 +80,17 @@ pub struct Settings {
     /// How tokens are chosen.
     pub sampling: Sampling,
     /// How often each item is asked, at least once.
+    #[serde(default = "once")]
     pub samples: u32,
     /// What the draws are derived from.
     pub seed: Seed,
     /// The marks around the model's thinking.
+    #[serde(default)]
     pub tags: ThinkTags,
+}
+
+fn once() -> u32 {
+    1
 }
 
 impl Settings {
@@ -141,6 +147,13 @@ impl Benchmark {
     pub fn with_prompts(&self, mut prompt: impl FnMut(&Item) -> Prompt) -> Self {
         let items = self.items.iter().map(|i| Item { prompt: prompt(i), ..i.clone() }).collect();
         Self { items, ..self.clone() }
+    }
+
+    /// The same benchmark with its first `n` items, at least one: for a look before the whole.
+    #[must_use]
+    pub fn first(mut self, n: usize) -> Self {
+        self.items.truncate(n.max(1));
+        self
     }
 
     /// How many responses there will be.

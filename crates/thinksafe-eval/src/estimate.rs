@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use thinksafe_core::seed::Seed;
+
 use crate::benchmark::Benchmark;
 use crate::score::{Score, Unscored, Value};
-use crate::statistics::{Interval, Observation, PairedDifference, paired_difference, proportion};
+use crate::statistics::{
+    self, Interval, Observation, PairedDifference, PairedTests, paired_difference, proportion,
+};
 
 /// A rate with its 95 % interval, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +62,123 @@ pub fn estimate<'a>(
 
 /// The rate for each category that items name, in alphabetical order.
 pub fn by_category(benchmark: &Benchmark, scores: &[Score]) -> BTreeMap<String, Estimate> {
+    let groups = grouped(benchmark, scores);
+    let estimates = groups.into_iter();
+    estimates.map(|(name, scores)| (name.to_owned(), estimate(benchmark, scores))).collect()
+}
+
+/// How often at least one of `k` samples of an item is right.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassAtK {
+    /// How many samples are drawn.
+    pub k: u64,
+    /// The mean over items, with its interval; absent if no item has enough scored samples.
+    pub rate: Option<Interval>,
+    /// How many items it is over.
+    pub items: u64,
+    /// How many items have fewer than `k` scored samples, and are left out.
+    pub too_few: u64,
+}
+
+impl std::fmt::Display for PassAtK {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { k, rate, items, too_few } = self;
+        match rate {
+            Some(Interval { value, low, high }) => {
+                let [value, low, high] = [value, low, high].map(|share| share * 100.0);
+                write!(f, "{value:.1} % [{low:.1}, {high:.1}] over {items} items")?;
+            }
+            None => f.write_str("no item has enough samples")?,
+        }
+        write!(f, ", {too_few} with fewer than {k} scored samples left out")
+    }
+}
+
+/// pass@k over a benchmark's scores, unbiased (see [`statistics::pass_at_k`]). Only scored samples can be drawn.
+///
+/// pass@1 is the mean over samples; where items have different numbers of scored samples, it weighs items alike and
+/// [`estimate`] samples.
+pub fn pass_at_k(benchmark: &Benchmark, scores: &[Score], k: u64) -> PassAtK {
+    let mut counts: BTreeMap<&str, (u64, u64)> =
+        benchmark.items().iter().map(|item| (item.id.as_str(), (0, 0))).collect();
+    for score in scores {
+        let (Some(value), Some((samples, right))) =
+            (score.value.number(), counts.get_mut(score.item.as_str()))
+        else {
+            continue;
+        };
+        *samples += 1;
+        *right += u64::from(value >= 1.0);
+    }
+    let clusters = clusters(benchmark);
+    let observations: Vec<Observation<'_>> = counts
+        .iter()
+        .filter_map(|(item, (samples, right))| {
+            let value = statistics::pass_at_k(*samples, *right, k)?;
+            Some(Observation { cluster: clusters.get(item).copied().unwrap_or(item), value })
+        })
+        .collect();
+    let items = observations.len() as u64;
+    PassAtK { k, rate: proportion(&observations), items, too_few: counts.len() as u64 - items }
+}
+
+/// How the second run's scores differ from the first's, over the samples that both scored; `None` if there are none.
+pub fn compare(
+    benchmark: &Benchmark,
+    first: &[Score],
+    second: &[Score],
+) -> Option<PairedDifference> {
+    paired_difference(&pairs(benchmark, first, second))
+}
+
+/// The same for each category that items name, in alphabetical order.
+pub fn compare_by_category(
+    benchmark: &Benchmark,
+    first: &[Score],
+    second: &[Score],
+) -> BTreeMap<String, PairedDifference> {
+    let groups = grouped(benchmark, second).into_iter();
+    let compared = groups.filter_map(|(name, second)| {
+        let second: Vec<Score> = second.into_iter().cloned().collect();
+        Some((name.to_owned(), compare(benchmark, first, &second)?))
+    });
+    compared.collect()
+}
+
+/// Whether two runs differ, over the samples that both scored, by tests that take an item as one unit; `None` if there
+/// are no such samples (see [`statistics::paired_tests`]).
+pub fn paired_tests(
+    benchmark: &Benchmark,
+    first: &[Score],
+    second: &[Score],
+    draws: u32,
+    seed: Seed,
+) -> Option<PairedTests> {
+    statistics::paired_tests(&pairs(benchmark, first, second), draws, seed)
+}
+
+/// What both runs scored: cluster, first, second.
+fn pairs<'a>(
+    benchmark: &'a Benchmark,
+    first: &[Score],
+    second: &'a [Score],
+) -> Vec<(&'a str, f64, f64)> {
+    let clusters = clusters(benchmark);
+    let numbers: BTreeMap<(&str, u32), f64> = first
+        .iter()
+        .filter_map(|s| Some(((s.item.as_str(), s.sample), s.value.number()?)))
+        .collect();
+    let pair = |s: &'a Score| {
+        let x = numbers.get(&(s.item.as_str(), s.sample))?;
+        let cluster = clusters.get(s.item.as_str()).copied().unwrap_or(&s.item);
+        Some((cluster, *x, s.value.number()?))
+    };
+    second.iter().filter_map(pair).collect()
+}
+
+/// Scores by the category of their item.
+fn grouped<'a>(benchmark: &'a Benchmark, scores: &'a [Score]) -> BTreeMap<&'a str, Vec<&'a Score>> {
     let categories: BTreeMap<&str, &str> = benchmark
         .items()
         .iter()
@@ -69,32 +190,12 @@ pub fn by_category(benchmark: &Benchmark, scores: &[Score]) -> BTreeMap<String, 
             groups.entry(category).or_default().push(score);
         }
     }
-    let estimates = groups.into_iter();
-    estimates.map(|(name, scores)| (name.to_owned(), estimate(benchmark, scores))).collect()
-}
-
-/// How the second run's scores differ from the first's, over the samples that both scored; `None` if there are none.
-pub fn compare(
-    benchmark: &Benchmark,
-    first: &[Score],
-    second: &[Score],
-) -> Option<PairedDifference> {
-    let clusters = clusters(benchmark);
-    let numbers: BTreeMap<(&str, u32), f64> = first
-        .iter()
-        .filter_map(|s| Some(((s.item.as_str(), s.sample), s.value.number()?)))
-        .collect();
-    let pairs: Vec<(&str, f64, f64)> = second
-        .iter()
-        .filter_map(|s| {
-            let x = numbers.get(&(s.item.as_str(), s.sample))?;
-            let cluster = clusters.get(s.item.as_str()).copied().unwrap_or(&s.item);
-            Some((cluster, *x, s.value.number()?))
-        })
-        .collect();
-    paired_difference(&pairs)
+    groups
 }
 
 fn clusters(benchmark: &Benchmark) -> BTreeMap<&str, &str> {
     benchmark.items().iter().map(|item| (item.id.as_str(), item.cluster())).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Verdicts of judges on responses, in a log of their own, so that a judge is asked once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use thinksafe_core::verdict::Verdict;
 
 use crate::Error;
 use crate::benchmark::Benchmark;
+use crate::guards::LabeledItem;
 use crate::sample::{Response, UnknownId};
 use crate::score::Unscored;
 
@@ -63,24 +65,37 @@ pub fn judge(
     log_path: &Path,
     on_progress: OnProgress<'_>,
 ) -> Result<Vec<Result<Verdict, Unscored>>, Error> {
-    let identity = judge.identity().clone();
+    let hash = judge.identity().hash.clone();
     let shown: Vec<Result<Shown<'_>, Unscored>> =
-        responses.iter().map(|r| Shown::new(benchmark, r, view, &identity.hash)).collect();
+        responses.iter().map(|r| Shown::new(benchmark, r, view, &hash)).collect();
+    let asked: Vec<Shown<'_>> = shown.iter().flatten().cloned().collect();
+    let mut said = verdicts(&asked, benchmark.name(), judge, log_path, on_progress)?.into_iter();
+    // There is a verdict for each that was shown.
+    let verdict = |shown: Result<Shown<'_>, Unscored>| {
+        shown.and_then(|_| said.next().ok_or(Unscored::Undetermined))
+    };
+    Ok(shown.into_iter().map(verdict).collect())
+}
+
+/// Has every exchange judged that the log does not hold, and returns the verdicts in the order of `shown`.
+pub(crate) fn verdicts(
+    shown: &[Shown<'_>],
+    set: &str,
+    judge: &mut dyn Judge,
+    log_path: &Path,
+    on_progress: OnProgress<'_>,
+) -> Result<Vec<Verdict>, Error> {
+    let identity = judge.identity().clone();
     let mut log = RecordLog::<VerdictRecord>::open(log_path)?;
-    let missing = missing(&shown, &log);
+    let missing = missing(shown, &log);
     let mut progress = Progress {
         phase: "judge",
-        done: (responses.len() - missing.len()) as u64,
-        total: responses.len() as u64,
+        done: (shown.len() - missing.len()) as u64,
+        total: shown.len() as u64,
         tokens: 0,
-        note: Some(format!("{} by {}", benchmark.name(), identity.name)),
+        note: Some(format!("{set} by {}", identity.name)),
     };
-    tracing::debug!(
-        judge = identity.name,
-        benchmark = benchmark.name(),
-        missing = missing.len(),
-        "judging responses"
-    );
+    tracing::debug!(judge = identity.name, set, missing = missing.len(), "judging responses");
     on_progress(progress.clone());
     if !missing.is_empty() {
         let mut exchanges = missing.iter().enumerate().map(|(id, s)| s.exchange(id as u64));
@@ -101,15 +116,16 @@ pub fn judge(
         log.sync()?;
     }
     drop(log);
-    collect(&shown, log_path, &identity.name)
+    collect(shown, log_path, &identity.name)
 }
 
 /// An exchange to be judged, and its key.
-struct Shown<'a> {
+#[derive(Clone)]
+pub(crate) struct Shown<'a> {
     key: ContentHash,
     item: &'a str,
     prompt: &'a str,
-    response: String,
+    response: Cow<'a, str>,
 }
 
 impl<'a> Shown<'a> {
@@ -125,43 +141,44 @@ impl<'a> Shown<'a> {
             View::Turn => response.turn(),
             View::Answer => trace.answer.clone(),
         };
-        let key = ContentHash::of(VerdictRecord::FORMAT, &(judge, &item.text, &text));
-        Ok(Self { key, item: &item.id, prompt: &item.text, response: text })
+        Ok(Self::of(judge, &item.id, &item.text, text.into()))
+    }
+
+    /// An item of a labelled set.
+    pub(crate) fn labeled(item: &'a LabeledItem, judge: &ContentHash) -> Self {
+        Self::of(judge, &item.id, &item.prompt, Cow::Borrowed(&item.response))
+    }
+
+    fn of(judge: &ContentHash, item: &'a str, prompt: &'a str, response: Cow<'a, str>) -> Self {
+        let key = ContentHash::of(VerdictRecord::FORMAT, &(judge, prompt, &response));
+        Self { key, item, prompt, response }
     }
 
     fn exchange(&self, id: u64) -> Exchange {
-        Exchange { id, prompt: self.prompt.to_owned(), response: self.response.clone() }
+        Exchange {
+            id,
+            prompt: self.prompt.to_owned(),
+            response: self.response.clone().into_owned(),
+        }
     }
 }
 
 /// What the log does not hold, equal exchanges once.
-fn missing<'s, 'a>(
-    shown: &'s [Result<Shown<'a>, Unscored>],
-    log: &RecordLog<VerdictRecord>,
-) -> Vec<&'s Shown<'a>> {
+fn missing<'s, 'a>(shown: &'s [Shown<'a>], log: &RecordLog<VerdictRecord>) -> Vec<&'s Shown<'a>> {
     let mut seen = std::collections::HashSet::new();
-    let unlogged = shown.iter().flatten().filter(|s| !log.contains(&s.key));
+    let unlogged = shown.iter().filter(|s| !log.contains(&s.key));
     unlogged.filter(|s| seen.insert(&s.key)).collect()
 }
 
-fn collect(
-    shown: &[Result<Shown<'_>, Unscored>],
-    log_path: &Path,
-    judge: &str,
-) -> Result<Vec<Result<Verdict, Unscored>>, Error> {
+fn collect(shown: &[Shown<'_>], log_path: &Path, judge: &str) -> Result<Vec<Verdict>, Error> {
     let mut verdicts: HashMap<ContentHash, Verdict> = HashMap::new();
     log::scan(log_path, |_, record: VerdictRecord| {
         verdicts.insert(record.key, record.verdict);
         Ok(())
     })?;
-    let unanswered = |s: &Shown<'_>| !verdicts.contains_key(&s.key);
-    let missing = shown.iter().flatten().filter(|s| unanswered(s)).count();
+    let missing = shown.iter().filter(|s| !verdicts.contains_key(&s.key)).count();
     if missing > 0 {
         return Err(Error::Unanswered { engine: judge.to_owned(), missing });
     }
-    let verdict = |s: &Result<Shown<'_>, Unscored>| match s {
-        Ok(shown) => Ok(verdicts[&shown.key].clone()),
-        Err(unscored) => Err(*unscored),
-    };
-    Ok(shown.iter().map(verdict).collect())
+    Ok(shown.iter().map(|s| verdicts[&s.key].clone()).collect())
 }

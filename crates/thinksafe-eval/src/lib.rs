@@ -14,6 +14,10 @@
 //! A response that is cut off, malformed, not judged or not served is [unscored](score::Unscored) and a column of its
 //! own: never silently wrong, never silently safe.
 //!
+//! The published sets are in the [`catalog`], each with its file's row count and hash; one of your own is a
+//! [`Spec`](spec::Spec) in TOML. [`contamination`] compares a benchmark with what a model is trained on; [`attack`] asks it
+//! with words put into the model's thinking.
+//!
 //! # Example
 //!
 //! ```
@@ -43,15 +47,21 @@
 //! ```
 
 pub mod answer;
+pub mod attack;
 pub mod benchmark;
+pub mod catalog;
+pub mod contamination;
 mod error;
 pub mod estimate;
 pub mod evaluate;
+pub mod guards;
 pub mod judged;
+pub mod paper;
 pub mod report;
 pub mod sample;
 pub mod score;
 pub mod scorer;
+pub mod spec;
 pub mod statistics;
 
 pub use error::Error;

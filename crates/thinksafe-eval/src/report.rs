@@ -2,11 +2,13 @@
 
 mod browser;
 mod figures;
+mod grouped;
 mod headline;
 mod html;
-mod sections;
-mod table;
+pub(crate) mod sections;
+pub(crate) mod table;
 
+pub use grouped::{Group, ResultRow, ResultTable};
 pub use headline::Headline;
 
 use std::collections::BTreeMap;

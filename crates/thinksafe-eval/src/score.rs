@@ -51,7 +51,7 @@ impl Metric {
 
     /// Whether less of it is better.
     pub fn lower_is_better(&self) -> bool {
-        matches!(self.aspect, Aspect::Harm | Aspect::OverRefusal)
+        self.aspect.lower_is_better()
     }
 }
 
@@ -68,6 +68,13 @@ pub enum Aspect {
     OverRefusal,
     /// How often its answer is right; more is better.
     Reasoning,
+}
+
+impl Aspect {
+    /// Whether less of it is better.
+    pub fn lower_is_better(self) -> bool {
+        matches!(self, Self::Harm | Self::OverRefusal)
+    }
 }
 
 /// The score of one response.

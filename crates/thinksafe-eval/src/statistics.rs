@@ -1,14 +1,27 @@
 //! Intervals and paired comparisons whose unit is the independent item.
+//!
+//! Which one to quote: a rate of one run by [`proportion`]; a rate at k samples by [`pass_at_k`]; the change between two
+//! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`].
 
+mod bootstrap;
 mod cluster;
 mod interval;
 mod paired;
+mod paired_tests;
+mod pass_at_k;
+mod sign_flip;
 mod summary;
+mod t_test;
 
-pub use cluster::{Observation, effective_size};
+pub use bootstrap::bootstrap;
+pub use cluster::{Observation, clustered_error, effective_size};
 pub use interval::{Interval, mean_of_intervals, proportion, wilson};
-pub use paired::{PairedDifference, paired_difference};
+pub use paired::{PairedDifference, mcnemar_exact, paired_difference};
+pub use paired_tests::{PairedTests, paired_tests};
+pub use pass_at_k::pass_at_k;
+pub use sign_flip::{SignFlip, sign_flip};
 pub use summary::Summary;
+pub use t_test::{TTest, t_test};
 
 /// The 97.5 % quantile of the standard normal distribution: all intervals are at 95 %.
 pub const Z_95: f64 = 1.959_963_984_540_054;

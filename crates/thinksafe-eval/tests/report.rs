@@ -227,7 +227,7 @@ fn a_report_of_one_run_has_no_change_column() {
     struct Never;
     impl Grader for Never {
         fn grade(&self, _: &str, _: &str) -> Grade {
-            Grade { correct: false, answer: None }
+            Grade { correct: Some(false), answer: None }
         }
     }
     let temporary = tempfile::tempdir().unwrap();

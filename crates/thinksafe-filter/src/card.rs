@@ -100,6 +100,8 @@ fn counts(selection: &Selection) -> String {
     line("traces", &|counts| counts.input.to_string());
     line("kept", &|counts| counts.kept.to_string());
     line("acceptance", &|counts| percent(counts.kept, counts.input));
+    line("prompts", &|counts| counts.prompts.to_string());
+    line("prompts kept", &|counts| counts.prompts_kept.to_string());
     for reason in DropReason::ALL {
         line(&format!("dropped: {}", reason.as_str()), &|counts| {
             counts.dropped.get(&reason).unwrap_or(&0).to_string()
@@ -110,11 +112,11 @@ fn counts(selection: &Selection) -> String {
 
 fn removal(selection: &Selection) -> String {
     let removed = |harmful| {
-        let LabelCounts { input, kept, .. } = selection.totals(harmful);
-        percent(input - kept, input)
+        let LabelCounts { prompts, prompts_kept, .. } = selection.totals(harmful);
+        percent(prompts - prompts_kept, prompts)
     };
     let mut text = format!(
-        "## Removal rates\n\nShare of all traces that did not become rows, beside the paper's Table 3.\n\n\
+        "## Removal rates\n\nShare of all prompts of which nothing was kept, beside the paper's Table 3.\n\n\
          | | benign | harmful |\n|---|---:|---:|\n| **this dataset** | {} | {} |\n",
         removed(false),
         removed(true)
@@ -140,8 +142,13 @@ fn settings(selection: &Selection) -> String {
     for sampling in &origins.sampling {
         item("sampling", format!("`{sampling}`"));
     }
-    item("guard", format!("{} (`{}`)", origins.judge.name, origins.judge.hash));
-    item("what the guard saw", json(&origins.view).trim_matches('"').to_owned());
+    for (guard, view) in &origins.guards {
+        let view = json(view);
+        item(
+            "guard",
+            format!("{} (`{}`), saw: {}", guard.name, guard.hash, view.trim_matches('"')),
+        );
+    }
     item("policy", format!("`{}`", json(&selection.policy)));
     text
 }

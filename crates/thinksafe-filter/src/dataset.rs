@@ -13,6 +13,7 @@ use thinksafe_core::{Error as CoreError, fs};
 use thinksafe_trace::SteeringUsed;
 
 use crate::error::Error;
+use crate::record::VerdictRecord;
 use crate::view::View;
 
 /// One training example: a line of `dataset.jsonl`.
@@ -32,7 +33,7 @@ pub struct DatasetRow {
     pub answer: String,
     /// The prompt's kind.
     pub prompt_label: PromptLabel,
-    /// The guard's verdict.
+    /// The verdict of the guards together.
     pub response_label: Safety,
     /// Where the row comes from; absent in rows that this pipeline did not generate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,8 +46,6 @@ pub struct DatasetRow {
 pub struct Provenance {
     /// The key of its record in the trace log.
     pub trace: ContentHash,
-    /// The key of its record in the verdict log.
-    pub verdict: ContentHash,
     /// The prompt's id in its set.
     pub prompt_id: String,
     /// The sample's index among those of its prompt.
@@ -59,17 +58,39 @@ pub struct Provenance {
     pub model: String,
     /// The hash of that model's identity.
     pub generator: ContentHash,
-    /// The guard that passed it.
+    /// What each guard said of it.
+    pub guards: Vec<GuardVerdict>,
+}
+
+/// What a guard said of a dataset row. Where the policy lets guards outvote each other, not all need have found it safe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardVerdict {
+    /// The guard.
     pub guard: JudgeIdentity,
-    /// What the guard saw.
+    /// What it saw.
     pub view: View,
-    /// The guard's P(unsafe), the highest of the parts, where it gives one.
+    /// The key of its record in the verdict log.
+    pub verdict: ContentHash,
+    /// Its P(unsafe), the highest of the parts, where it gives one.
     pub p_unsafe: Option<f64>,
+}
+
+impl GuardVerdict {
+    pub(crate) fn of(record: &VerdictRecord) -> Self {
+        let p_unsafe = record.verdicts.iter().filter_map(|part| part.verdict.p_unsafe);
+        Self {
+            guard: record.judge.clone(),
+            view: record.view,
+            verdict: record.key.clone(),
+            p_unsafe: p_unsafe.reduce(f64::max),
+        }
+    }
 }
 
 impl DatasetRow {
     /// The version that this program reads and writes.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Thinking and answer.
     pub fn trace(&self) -> Trace {

@@ -17,6 +17,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Nothing was selected from, since no guard's verdicts were given.
+    #[error("selection needs the verdicts of at least one guard")]
+    NoGuard,
+    /// Resampling looks for one sample that passes, and the policy wants all of them to.
+    #[error("a policy that wants all samples of a prompt to pass leaves nothing to resample")]
+    ResampleAll,
     /// A field of a dataset row contradicts the rest of the row.
     #[error("{path}:{line}: field `{field}` {problem}")]
     Row {
@@ -51,6 +57,34 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
+    /// A guard was given no format to ask in.
+    #[error("a guard needs at least one format")]
+    NoFormat,
+    /// The words or tokens that stand for verdicts cannot tell them apart.
+    #[error("filter setting `{field}` {problem}")]
+    Spelling {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A trace was steered otherwise than the plan says, so its prompt cannot be shown as it was asked.
+    #[error("the trace of prompt `{prompt}` was steered by `{steering}`, which is not the plan's")]
+    Steering {
+        /// The prompt's id.
+        prompt: String,
+        /// The template's name.
+        steering: String,
+    },
+    /// A rubric's template has no place for what it is about.
+    #[error("rubric template: {problem}")]
+    Template {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Prompts or the generation of traces failed.
+    #[error(transparent)]
+    Trace(#[from] thinksafe_trace::Error),
     /// A judge ended without a verdict on every exchange.
     #[error("{judge} ended normally but left {missing} traces without a verdict")]
     Unjudged {

@@ -17,6 +17,9 @@ use crate::view::{Segment, View};
 
 pub(crate) const GOOD: &str = "<think>\nweigh\n</think>\n\nfine";
 
+/// A turn without its end.
+pub(crate) const UNCLOSED: &str = "<think>\nnever";
+
 /// The trace of prompt `n` with this turn.
 pub(crate) fn trace(n: usize, turn: &str, finish: Finish) -> TraceRecord {
     let generated = Generated {
@@ -51,17 +54,36 @@ pub(crate) fn failed(n: usize) -> TraceRecord {
     TraceRecord { outcome: TraceOutcome::Failed(error), ..finished(n, GOOD) }
 }
 
+/// Sample `sample` of prompt `n`.
+pub(crate) fn sample(n: usize, sample: u32, turn: &str) -> TraceRecord {
+    let trace = finished(n, turn);
+    let key = ContentHash::of("test.sample", &(&trace.key, sample));
+    TraceRecord { key, sample_index: sample, ..trace }
+}
+
 pub(crate) fn judge() -> JudgeIdentity {
-    JudgeIdentity { name: "guard".to_owned(), hash: ContentHash::of_bytes("guard") }
+    guard("guard")
+}
+
+pub(crate) fn guard(name: &str) -> JudgeIdentity {
+    JudgeIdentity { name: name.to_owned(), hash: ContentHash::of_bytes(name) }
 }
 
 pub(crate) fn verdict(trace: &TraceRecord, verdicts: &[Verdict]) -> VerdictRecord {
+    verdict_by(judge(), trace, verdicts)
+}
+
+pub(crate) fn verdict_by(
+    judge: JudgeIdentity,
+    trace: &TraceRecord,
+    verdicts: &[Verdict],
+) -> VerdictRecord {
     let part =
         |verdict: &Verdict| SegmentVerdict { segment: Segment::Turn, verdict: verdict.clone() };
     VerdictRecord {
-        key: VerdictRecord::key_of(&trace.key, &judge(), View::Turn),
+        key: VerdictRecord::key_of(&trace.key, &judge, View::Turn),
         trace: trace.key.clone(),
-        judge: judge(),
+        judge,
         view: View::Turn,
         verdicts: verdicts.iter().map(part).collect(),
     }

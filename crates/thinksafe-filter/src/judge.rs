@@ -10,6 +10,7 @@ use thinksafe_core::judge::{Exchange, Judge, JudgeIdentity, Judgement};
 use thinksafe_core::log::{self, RecordLog};
 use thinksafe_core::progress::{OnProgress, Progress};
 use thinksafe_core::verdict::Verdict;
+use thinksafe_steering::SteeringPlan;
 use thinksafe_trace::{TraceOutcome, TraceRecord};
 
 use crate::error::Error;
@@ -45,16 +46,54 @@ pub fn judge_traces<J: Judge + ?Sized>(
     verdicts: &mut RecordLog<VerdictRecord>,
     progress: OnProgress<'_>,
 ) -> Result<JudgeCounts, Error> {
-    let identity = judge.identity().clone();
+    let flow = Flow::new(view, judge.identity().clone(), None);
+    run(judge, traces, flow, verdicts, progress)
+}
+
+/// Like [`judge_traces`], but the judge sees each prompt as the model was asked: with its steering.
+///
+/// The paper judges without; this is for measuring what the difference does. Records carry the identity that
+/// [`steered_identity`] gives, so these verdicts are never taken for the others.
+///
+/// # Errors
+/// Those of [`judge_traces`], and [`Error::Steering`] for a trace whose steering is not the plan's.
+pub fn judge_traces_as_steered<J: Judge + ?Sized>(
+    judge: &mut J,
+    traces: &Path,
+    view: View,
+    plan: &SteeringPlan,
+    verdicts: &mut RecordLog<VerdictRecord>,
+    progress: OnProgress<'_>,
+) -> Result<JudgeCounts, Error> {
+    let flow = Flow::new(view, steered_identity(judge.identity()), Some(plan));
+    run(judge, traces, flow, verdicts, progress)
+}
+
+/// Who judges if prompts are shown with their steering. Which steering that is, is part of each trace's key.
+pub fn steered_identity(judge: &JudgeIdentity) -> JudgeIdentity {
+    JudgeIdentity {
+        name: format!("{}, prompts steered", judge.name),
+        hash: ContentHash::of("thinksafe.judge.steered", &judge.hash),
+    }
+}
+
+fn run<J: Judge + ?Sized>(
+    judge: &mut J,
+    traces: &Path,
+    flow: Flow<'_>,
+    verdicts: &mut RecordLog<VerdictRecord>,
+    progress: OnProgress<'_>,
+) -> Result<JudgeCounts, Error> {
+    let (identity, view) = (flow.judge.clone(), flow.view);
     let (mut counts, pending) = survey(traces, &identity, view, verdicts)?;
     let total = counts.done_before + pending.len() as u64;
     tracing::info!(judge = identity.name, pending = pending.len(), "judge");
     let missing = pending.len() as u64;
-    let flow = Flow { view, judge: identity, state: RefCell::default() };
     let mut exchanges = log::records::<TraceRecord>(traces)?
         .map_while(|record| flow.readable(record))
         .filter(|record| pending.contains(&record.key))
-        .flat_map(|record| flow.depart(&record));
+        .map_while(|record| flow.depart(&record))
+        .flatten();
     judge.judge(&mut exchanges, &mut |judgement| {
         if let Some(record) = flow.arrive(judgement)? {
             verdicts.append(&record)?;
@@ -66,8 +105,8 @@ pub fn judge_traces<J: Judge + ?Sized>(
     })?;
     drop(exchanges);
     verdicts.sync()?;
-    if let Some(error) = flow.state.into_inner().unreadable {
-        return Err(error.into());
+    if let Some(error) = flow.state.into_inner().broken {
+        return Err(error);
     }
     if counts.done_now < missing {
         let missing = missing - counts.done_now;
@@ -101,9 +140,11 @@ fn survey(
 }
 
 /// The traces between the reader and the judge.
-struct Flow {
+struct Flow<'p> {
     view: View,
     judge: JudgeIdentity,
+    /// What prompts are shown with.
+    steering: Option<&'p SteeringPlan>,
     state: RefCell<State>,
 }
 
@@ -111,7 +152,7 @@ struct Flow {
 struct State {
     departed: u64,
     in_flight: HashMap<u64, Waiting>,
-    unreadable: Option<thinksafe_core::Error>,
+    broken: Option<Error>,
 }
 
 /// A trace whose parts are being judged.
@@ -123,7 +164,11 @@ struct Waiting {
 /// Exchange ids are trace number times this plus the part's index.
 const PARTS: u64 = 2;
 
-impl Flow {
+impl<'p> Flow<'p> {
+    fn new(view: View, judge: JudgeIdentity, steering: Option<&'p SteeringPlan>) -> Self {
+        Self { view, judge, steering, state: RefCell::default() }
+    }
+
     fn readable(
         &self,
         record: Result<(usize, TraceRecord), thinksafe_core::Error>,
@@ -131,14 +176,21 @@ impl Flow {
         match record {
             Ok((_, record)) => Some(record),
             Err(error) => {
-                self.state.borrow_mut().unreadable = Some(error);
+                self.state.borrow_mut().broken = Some(error.into());
                 None
             }
         }
     }
 
-    /// The trace's exchanges; it waits for their verdicts from now on.
-    fn depart(&self, record: &TraceRecord) -> Vec<Exchange> {
+    /// The trace's exchanges; it waits for their verdicts from now on. None if the prompt cannot be shown.
+    fn depart(&self, record: &TraceRecord) -> Option<Vec<Exchange>> {
+        let prompt = match self.prompt(record) {
+            Ok(prompt) => prompt,
+            Err(error) => {
+                self.state.borrow_mut().broken = Some(error);
+                return None;
+            }
+        };
         let mut state = self.state.borrow_mut();
         let number = state.departed;
         state.departed += 1;
@@ -147,10 +199,23 @@ impl Flow {
         state.in_flight.insert(number, Waiting { trace: record.key.clone(), parts });
         let exchange = |(part, (_, response)): (u64, (Segment, String))| Exchange {
             id: number * PARTS + part,
-            prompt: record.prompt.clone(),
+            prompt: prompt.clone(),
             response,
         };
-        (0..).zip(segments).map(exchange).collect()
+        Some((0..).zip(segments).map(exchange).collect())
+    }
+
+    /// The prompt as the judge is to see it.
+    fn prompt(&self, record: &TraceRecord) -> Result<String, Error> {
+        let (Some(plan), Some(used)) = (self.steering, &record.steering) else {
+            return Ok(record.prompt.clone());
+        };
+        let template = plan.template(record.label).filter(|template| template.hash() == used.hash);
+        let template = template.ok_or_else(|| Error::Steering {
+            prompt: record.prompt_id.clone(),
+            steering: used.name.clone(),
+        })?;
+        Ok(template.apply(&record.prompt))
     }
 
     /// Takes a verdict; gives the trace's record once it was the last one.

@@ -6,9 +6,15 @@
 //!            Guard = engine + format                  └─▶ every drop, by reason and label
 //! ```
 //!
-//! A [`Guard`] is an engine behind the Generate seam and a [`GuardFormat`]: prompt, decoding rule, parser.
-//! [`judge_traces`] fills the verdict log and resumes it; [`select`] applies a [`Policy`]; [`Dataset`] is what training
-//! reads; [`dataset_card`] says how it came about.
+//! A [`Guard`] is an engine behind the Generate seam and a [`GuardFormat`]: prompt, decoding rule, parser. Formats:
+//! [`LlamaGuard3`], [`WildGuard`], [`Qwen3Guard`], [`ShieldGemma`], [`GraniteGuardian`], [`HarmBench`],
+//! [`GptOssSafeguard`], any chat model with a [`Rubric`]; [`RefusalJudge`] needs no model. `docs/GUARDS.md` compares them.
+//! [`judge_traces`] fills the verdict log and resumes it; [`select`] applies a [`Policy`] to the verdicts of one guard or
+//! several, so that another policy asks nobody again; [`Resampling`] generates again what is rejected; [`Dataset`] is what
+//! training reads; [`dataset_card`] says how it came about.
+//!
+//! **Invariant:** a request or response is plain text in a guard's prompt, whatever it spells; the formats named
+//! *reference* alone differ, and are for measuring.
 //!
 //! **Invariant:** everything fails closed. What could not be generated, split, judged or read is dropped under a reason
 //! of its own, and no policy lets an undetermined verdict pass.
@@ -41,7 +47,7 @@
 //! judge_traces(&mut guard, &run.traces(), View::Turn, &mut verdicts, &mut |_| {})?;
 //!
 //! let verdicts = Verdicts::read(&run.verdicts(), guard.identity(), View::Turn)?;
-//! let selection = select_from_logs(&run.traces(), &verdicts, &Policy::default())?;
+//! let selection = select_from_logs(&run.traces(), &[verdicts], &Policy::default())?;
 //! assert_eq!((selection.rows.len(), selection.dropped.len()), (2, 0));
 //! assert_eq!(selection.rows[0].instruction, "request 1"); // without the steering
 //! selection.into_dataset().write(run.dataset())?;
@@ -59,19 +65,24 @@ mod judge;
 mod policy;
 mod record;
 mod refusal;
+mod resample;
 mod select;
 mod view;
 
 pub use card::{CardInfo, PAPER_REMOVAL, PublishedRemoval, Source, dataset_card};
-pub use dataset::{Dataset, DatasetRow, Provenance};
+pub use dataset::{Dataset, DatasetRow, GuardVerdict, Provenance};
 pub use error::Error;
 pub use guard::{
-    Guard, GuardFormat, LlamaGuard3, LlamaGuardReading, TokenVote, WildGuard, parse_llama_guard,
-    parse_wildguard,
+    AnswerRule, AnswerWords, GptOssSafeguard, GraniteGuardian, GraniteOutput, Guard, GuardFormat,
+    HarmBench, InputLimit, LlamaGuard3, Qwen3Guard, Reading, ReferenceLlamaGuard3,
+    ReferenceWildGuard, Rubric, RubricTemplate, SafetyPolicy, ShieldGemma, Strictness, Subject,
+    TokenVote, WildGuard, parse_granite, parse_harmbench, parse_llama_guard, parse_qwen3guard,
+    parse_shieldgemma, parse_wildguard,
 };
-pub use judge::{JudgeCounts, judge_traces};
-pub use policy::{DropReason, Policy};
+pub use judge::{JudgeCounts, judge_traces, judge_traces_as_steered, steered_identity};
+pub use policy::{DropReason, Policy, Quorum, Rule, Samples};
 pub use record::{SegmentVerdict, VerdictRecord};
 pub use refusal::{RefusalJudge, RefusalRules};
+pub use resample::{Resampling, Round};
 pub use select::{LabelCounts, Origins, Selection, Verdicts, select, select_from_logs};
 pub use view::{Segment, View};

@@ -1,5 +1,8 @@
 //! Selection: traces and verdicts in, training examples and counted drops out.
 
+mod candidate;
+mod samples;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
@@ -8,14 +11,15 @@ use thinksafe_core::hash::ContentHash;
 use thinksafe_core::judge::JudgeIdentity;
 use thinksafe_core::log;
 use thinksafe_core::prompt::PromptLabel;
-use thinksafe_core::verdict::Safety;
 use thinksafe_trace::{SteeringUsed, TraceRecord};
 
-use crate::dataset::{Dataset, DatasetRow, Provenance};
+use crate::dataset::{Dataset, DatasetRow};
 use crate::error::Error;
 use crate::policy::{DropReason, Policy};
 use crate::record::VerdictRecord;
 use crate::view::View;
+
+use candidate::Candidate;
 
 /// The verdicts of one judge under one view, by the key of their trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +61,10 @@ pub struct LabelCounts {
     pub kept: u64,
     /// Traces dropped, by reason; kept and dropped add up to the input.
     pub dropped: BTreeMap<DropReason, u64>,
+    /// Prompts that these traces are samples of.
+    pub prompts: u64,
+    /// Prompts of which a sample was kept. The paper's removal rates are the share of the others.
+    pub prompts_kept: u64,
 }
 
 /// A selection's result.
@@ -85,25 +93,38 @@ pub struct Origins {
     pub steering: BTreeSet<(PromptLabel, SteeringUsed)>,
     /// The sampling settings, as JSON.
     pub sampling: BTreeSet<String>,
-    /// The judge.
-    pub judge: JudgeIdentity,
-    /// What the judge saw.
-    pub view: View,
+    /// The guards, and what each saw.
+    pub guards: Vec<(JudgeIdentity, View)>,
 }
 
-/// Applies a policy to traces and their verdicts. A trace without a verdict is dropped.
+/// Applies a policy to traces and the verdicts of one or several guards on them. A trace that one of them did not judge
+/// is dropped.
+///
+/// Of the traces only those that may be kept are held in memory.
 ///
 /// # Errors
-/// [`Error::Setting`] if the policy is out of range, or the first error among the traces.
+/// [`Error::NoGuard`]; [`Error::Setting`] if the policy is out of range; or the first error among the traces.
 pub fn select(
     traces: impl IntoIterator<Item = Result<TraceRecord, thinksafe_core::Error>>,
-    verdicts: &Verdicts,
+    guards: &[Verdicts],
     policy: &Policy,
 ) -> Result<Selection, Error> {
     policy.validate()?;
-    let mut selection = Selection::empty(verdicts, policy);
+    if guards.is_empty() {
+        return Err(Error::NoGuard);
+    }
+    let mut selection = Selection::empty(guards, policy);
+    let mut candidates = Vec::new();
     for trace in traces {
-        selection.add(&trace?, verdicts);
+        let trace = trace?;
+        selection.origins.add(&trace);
+        let verdicts: Vec<_> = guards.iter().map(|verdicts| verdicts.of(&trace.key)).collect();
+        candidates.push(Candidate::new(&trace, &verdicts, policy));
+    }
+    samples::settle(policy.samples, &mut candidates);
+    selection.count_prompts(&candidates);
+    for candidate in candidates {
+        selection.add(candidate);
     }
     Ok(selection)
 }
@@ -114,21 +135,20 @@ pub fn select(
 /// As [`select`], or what reading the logs reports.
 pub fn select_from_logs(
     traces: &Path,
-    verdicts: &Verdicts,
+    guards: &[Verdicts],
     policy: &Policy,
 ) -> Result<Selection, Error> {
     let records = log::records::<TraceRecord>(traces)?;
-    select(records.map(|record| record.map(|(_, record)| record)), verdicts, policy)
+    select(records.map(|record| record.map(|(_, record)| record)), guards, policy)
 }
 
 impl Selection {
-    fn empty(verdicts: &Verdicts, policy: &Policy) -> Self {
+    fn empty(guards: &[Verdicts], policy: &Policy) -> Self {
         let origins = Origins {
             models: BTreeSet::new(),
             steering: BTreeSet::new(),
             sampling: BTreeSet::new(),
-            judge: verdicts.judge.clone(),
-            view: verdicts.view,
+            guards: guards.iter().map(|verdicts| (verdicts.judge.clone(), verdicts.view)).collect(),
         };
         Self {
             rows: Vec::new(),
@@ -139,22 +159,31 @@ impl Selection {
         }
     }
 
-    fn add(&mut self, trace: &TraceRecord, verdicts: &Verdicts) {
-        self.origins.add(trace);
-        let counts = self.counts.entry(trace.label).or_default();
+    fn add(&mut self, candidate: Candidate) {
+        let counts = self.counts.entry(candidate.label).or_default();
         counts.input += 1;
-        let verdict = verdicts.of(&trace.key);
-        let reason = self.policy.drop_reason(trace, verdict);
-        match (reason, verdict.and_then(|verdict| row(trace, verdict))) {
-            (None, Some(row)) => {
+        match candidate.outcome() {
+            Ok(row) => {
                 counts.kept += 1;
                 self.rows.push(row);
             }
-            (reason, _) => {
-                let reason = reason.unwrap_or(DropReason::NotJudged);
+            Err((trace, reason)) => {
                 *counts.dropped.entry(reason).or_default() += 1;
-                self.dropped.push((trace.key.clone(), reason));
+                self.dropped.push((trace, reason));
             }
+        }
+    }
+
+    fn count_prompts(&mut self, candidates: &[Candidate]) {
+        let mut kept: HashMap<&ContentHash, (PromptLabel, bool)> = HashMap::new();
+        for candidate in candidates {
+            let entry = kept.entry(&candidate.prompt).or_insert((candidate.label, false));
+            entry.1 |= candidate.passes();
+        }
+        for (label, kept) in kept.into_values() {
+            let counts = self.counts.entry(label).or_default();
+            counts.prompts += 1;
+            counts.prompts_kept += u64::from(kept);
         }
     }
 
@@ -168,12 +197,14 @@ impl Selection {
         Dataset::new(self.rows)
     }
 
-    /// Input and kept of the harmful or of the benign labels together.
+    /// The counts of the harmful or of the benign labels together.
     pub fn totals(&self, harmful: bool) -> LabelCounts {
         let mut total = LabelCounts::default();
         for (_, counts) in self.counts.iter().filter(|(label, _)| label.is_harmful() == harmful) {
             total.input += counts.input;
             total.kept += counts.kept;
+            total.prompts += counts.prompts;
+            total.prompts_kept += counts.prompts_kept;
             for (reason, dropped) in &counts.dropped {
                 *total.dropped.entry(*reason).or_default() += dropped;
             }
@@ -191,34 +222,6 @@ impl Origins {
         // Writing plain numbers and texts as JSON does not fail.
         self.sampling.extend(serde_json::to_string(&trace.sampling).ok());
     }
-}
-
-/// The training example of a kept trace; `None` if there is no trace, which no policy keeps.
-fn row(trace: &TraceRecord, verdict: &VerdictRecord) -> Option<DatasetRow> {
-    let (turn, parts) = (trace.turn()?, trace.trace()?);
-    let p_unsafe = verdict.verdicts.iter().filter_map(|part| part.verdict.p_unsafe);
-    Some(DatasetRow {
-        version: DatasetRow::VERSION,
-        instruction: trace.prompt.clone(),
-        response: turn.whole(),
-        thinking: parts.thinking.clone(),
-        answer: parts.answer.clone(),
-        prompt_label: trace.label,
-        response_label: Safety::Safe,
-        provenance: Some(Provenance {
-            trace: trace.key.clone(),
-            verdict: verdict.key.clone(),
-            prompt_id: trace.prompt_id.clone(),
-            sample_index: trace.sample_index,
-            seed: trace.seed,
-            steering: trace.steering.clone(),
-            model: trace.identity.model.clone(),
-            generator: trace.identity.hash(),
-            guard: verdict.judge.clone(),
-            view: verdict.view,
-            p_unsafe: p_unsafe.reduce(f64::max),
-        }),
-    })
 }
 
 #[cfg(test)]

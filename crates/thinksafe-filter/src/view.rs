@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thinksafe_trace::TraceRecord;
 
-/// What a judge sees of a response. The prompt beside it is always the one without steering.
+/// What a judge sees of a response. The prompt beside it is the one without steering, unless
+/// [`judge_traces_as_steered`](crate::judge_traces_as_steered) shows it as it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -33,8 +33,9 @@ pub(crate) fn tanh(x: f32) -> f32 {
     let p = p.mul_add(square, 1.333_149_1e-1);
     let p = p.mul_add(square, -3.333_328_4e-1);
     let near = (p * square).mul_add(x, x);
-    let far = (1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0)).copysign(x);
-    if x.abs() > 0.625 { far } else { near }
+    let far = 1.0 - 2.0 / (exp(2.0 * x.abs()) + 1.0);
+    // Of -0, near is +0.
+    if x.abs() > 0.625 { far } else { near }.copysign(x)
 }
 
 #[cfg(test)]

@@ -28,8 +28,11 @@ struct Exact {
 
 /// One query after another, as the definition says.
 fn exact(shape: AttentionShape, [q, k, v, dout]: [&[f64]; 4]) -> Exact {
-    let AttentionShape { length, group, head_dim: dim, scale, window } = shape;
+    let AttentionShape { length, group, head_dim: dim, scale, cap, window } = shape;
     let scale = f64::from(scale);
+    let capped =
+        |score: f64| cap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh());
+    let slope = |score: f64| cap.map_or(1.0, |cap| 1.0 - (score / f64::from(cap)).powi(2));
     let mut exact = Exact {
         out: vec![0.0; q.len()],
         log_sums: vec![0.0; length * group],
@@ -44,7 +47,7 @@ fn exact(shape: AttentionShape, [q, k, v, dout]: [&[f64]; 4]) -> Exact {
         let of = |x: &[f64], at: usize| x[at * dim..][..dim].to_vec();
         let (query, dout) = (of(q, row), of(dout, row));
         let scores: Vec<f64> =
-            (first..=position).map(|key| dot(&query, &of(k, key)) * scale).collect();
+            (first..=position).map(|key| capped(dot(&query, &of(k, key)) * scale)).collect();
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = scores.iter().map(|score| (score - most).exp()).sum();
         exact.log_sums[row] = most + sum.ln();
@@ -52,7 +55,7 @@ fn exact(shape: AttentionShape, [q, k, v, dout]: [&[f64]; 4]) -> Exact {
         let dweights: Vec<f64> = (first..=position).map(|key| dot(&dout, &of(v, key))).collect();
         let shared = dot(&weights, &dweights);
         for (index, key) in (first..=position).enumerate() {
-            let dscore = weights[index] * (dweights[index] - shared) * scale;
+            let dscore = weights[index] * (dweights[index] - shared) * slope(scores[index]) * scale;
             for d in 0..dim {
                 exact.out[row * dim + d] += weights[index] * v[key * dim + d];
                 exact.dv[key * dim + d] += weights[index] * dout[d];
@@ -129,6 +132,7 @@ fn shapes() -> Vec<AttentionShape> {
         group,
         head_dim,
         scale: 1.0 / (head_dim as f32).sqrt(),
+        cap: None,
         window,
     };
     vec![
@@ -145,6 +149,7 @@ fn shapes() -> Vec<AttentionShape> {
         of(33, 2, 16, Some(2)),
         of(100, 4, 24, Some(20)),
         of(600, 1, 32, Some(300)),
+        AttentionShape { scale: 1.0, cap: Some(1.5), ..of(70, 2, 16, Some(40)) },
     ]
 }
 
@@ -164,6 +169,7 @@ fn in_bf16() {
 
 #[test]
 fn large_scores_neither_overflow_nor_lose_their_weights() {
-    let shape = AttentionShape { length: 70, group: 2, head_dim: 16, scale: 40.0, window: None };
+    let shape =
+        AttentionShape { length: 70, group: 2, head_dim: 16, scale: 40.0, cap: None, window: None };
     check::<f32>(shape, 2e-4);
 }

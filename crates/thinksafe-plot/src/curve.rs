@@ -34,7 +34,15 @@ impl Curve {
         Self { name: name.into(), points, style: Style::Dotted }
     }
 
-    fn finite(&self) -> Vec<(f64, f64)> {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn is_dotted(&self) -> bool {
+        self.style == Style::Dotted
+    }
+
+    pub(crate) fn finite(&self) -> Vec<(f64, f64)> {
         self.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 }

@@ -22,6 +22,7 @@ mod histogram;
 mod interval;
 mod page;
 mod scatter;
+mod square;
 mod svg;
 
 pub use bars::{Bar, BarGroup, Stack, bars, stacks};
@@ -29,8 +30,9 @@ pub use curve::{Curve, curves};
 pub use escape::escape;
 pub use histogram::{Series, histogram};
 pub use interval::Interval;
-pub use page::{Figure, facts, figures, page};
+pub use page::{Figure, columns, facts, figures, page};
 pub use scatter::{Point, scatter};
+pub use square::square;
 
 #[cfg(test)]
 mod tests;

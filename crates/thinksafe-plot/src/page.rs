@@ -25,6 +25,14 @@ pub fn page(title: &str, body: &str) -> String {
 
 /// A section with figures in two columns; nothing if there are none.
 pub fn figures(figures: &[Figure]) -> String {
+    match columns(figures).as_str() {
+        "" => String::new(),
+        columns => format!("<section id=\"figures\"><h2>Figures</h2>{columns}</section>\n"),
+    }
+}
+
+/// Figures in two columns, for a section of the caller's; nothing if there are none.
+pub fn columns(figures: &[Figure]) -> String {
     let figure = |f: &Figure| {
         let [title, caption] = [&f.title, &f.caption].map(|text| escape(text));
         format!(
@@ -33,12 +41,7 @@ pub fn figures(figures: &[Figure]) -> String {
         )
     };
     let figures: String = figures.iter().map(figure).collect();
-    if figures.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<section id=\"figures\"><h2>Figures</h2><div class=\"figures\">{figures}</div></section>\n"
-    )
+    if figures.is_empty() { figures } else { format!("<div class=\"figures\">{figures}</div>") }
 }
 
 /// A list of names with their values.

@@ -28,6 +28,7 @@ fn empty_plots_are_plots() {
     check(&stacks(&[], &[]));
     check(&histogram(&[], "x", "y"));
     check(&curves(&[], "x", "y"));
+    check(&square(&[], "x", "y"));
 }
 
 #[test]
@@ -43,7 +44,8 @@ fn names_are_escaped() {
     let series = Series { name, values: vec![1.0] };
     check(&histogram(&[series], HOSTILE, HOSTILE));
     let curve = Curve::dotted(HOSTILE, vec![(0.0, 1.0)]);
-    check(&curves(&[curve.clone(), curve], HOSTILE, HOSTILE));
+    check(&curves(&[curve.clone(), curve.clone()], HOSTILE, HOSTILE));
+    check(&square(&[curve], HOSTILE, HOSTILE));
 }
 
 #[test]
@@ -76,6 +78,17 @@ fn sparse_curves_have_dots_and_several_have_a_legend() {
     let both = curves(&[noisy, plain], "x", "y");
     assert_eq!((both.matches("<path").count(), both.matches("<rect").count()), (3, 2));
     assert_eq!(both.matches("<circle").count(), 3);
+}
+
+#[test]
+fn a_square_has_a_diagonal_and_marks_single_points() {
+    let curve = Curve::smooth("a", vec![(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)]);
+    let svg = square(&[curve, Curve::dotted("b", vec![(0.25, 0.75)])], "x", "y");
+    assert_eq!((svg.matches("<path").count(), svg.matches("<circle").count()), (1, 1));
+    // From (0, 0) at the lower left to (1, 1) at the upper right.
+    let diagonal = r#"<line class="diagonal" x1="58" y1="418" x2="446" y2="30"/>"#;
+    assert!(svg.contains(diagonal), "{svg}");
+    assert!(svg.contains("cx=\"155\" cy=\"127\""), "{svg}");
 }
 
 #[test]
@@ -121,6 +134,7 @@ proptest! {
         check(&histogram(&[Series { name: name(), values: values.clone() }], "x", "y"));
         let points: Vec<_> = values.iter().enumerate().map(|(i, &v)| (i as f64, v)).collect();
         let both = [Curve::noisy("n", points.clone()), Curve::dotted("p", points)];
+        check(&square(&both, "x", "y"));
         check(&curves(&both, "x", "y"));
     }
 }

@@ -160,7 +160,7 @@ pub enum Error {
         total: u64,
     },
     /// The file's extension is of no format that is read here.
-    #[error("{path}: expected a file named .json, .jsonl, .csv{parquet}", parquet = parquet_hint())]
+    #[error("{path}: expected a file named .json, .jsonl, .csv, .tsv{parquet}", parquet = parquet_hint())]
     UnknownFormat {
         /// The file.
         path: PathBuf,

@@ -48,6 +48,21 @@ impl TraceSettings {
         }
     }
 
+    /// The key under which the log holds a sample: the hash of everything that decides it. The number of samples does
+    /// not, so that more of them can be asked for later.
+    pub fn key(
+        &self,
+        prompt: &LabeledPrompt,
+        sample_index: u32,
+        identity: &Identity,
+    ) -> ContentHash {
+        let steering = self.steering.template(prompt.label).map(SteeringTemplate::hash);
+        let seed = self.seed.sample(&prompt.hash(), sample_index);
+        let engine = (identity.hash(), &self.tags);
+        let drawn = (&self.sampling, seed, sample_index);
+        ContentHash::of("thinksafe.trace", &(prompt, steering, drawn, engine))
+    }
+
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.sampling.validate()?;
         if self.samples_per_prompt == 0 {
@@ -154,12 +169,7 @@ impl Plan<'_> {
 
     pub(crate) fn key(&self, id: u64) -> ContentHash {
         let (prompt, sample_index) = self.sample(id);
-        let settings = self.settings;
-        let steering = settings.steering.template(prompt.label).map(SteeringTemplate::hash);
-        let seed = settings.seed.sample(&prompt.hash(), sample_index);
-        let engine = (self.identity.hash(), &settings.tags);
-        let drawn = (&settings.sampling, seed, sample_index);
-        ContentHash::of("thinksafe.trace", &(prompt, steering, drawn, engine))
+        self.settings.key(prompt, sample_index, &self.identity)
     }
 
     fn request(&self, id: u64) -> Request {

@@ -1,7 +1,7 @@
 //! Trace generation over labelled prompt sets into a resumable record log.
 //!
 //! ```text
-//! prompts.{json,jsonl,csv,parquet} ──PromptSet──▶ steering ──Generate──▶ traces.jsonl
+//! prompts.{json,jsonl,csv,tsv,parquet} ──PromptSet──▶ steering ──Generate──▶ traces.jsonl
 //!                                                    ▲                        │
 //!                                                    └── what is missing ◀────┘
 //! ```
@@ -45,7 +45,7 @@ mod generate;
 mod merge;
 mod prompt_set;
 mod record;
-mod rows;
+pub mod rows;
 
 pub use columns::{Columns, LabelSource};
 pub use error::{Error, FieldProblem, Place};

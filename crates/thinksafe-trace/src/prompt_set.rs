@@ -44,8 +44,7 @@ impl PromptSet {
         Ok(Self { prompts })
     }
 
-    /// Reads a JSON array of objects (`.json`), JSON Lines (`.jsonl`), CSV with a header (`.csv`) or, with the feature
-    /// `parquet`, Parquet (`.parquet`).
+    /// Reads a file in any format of [`rows::read`](crate::rows::read).
     ///
     /// Which columns hold what is settled by the first row; a later row that lacks one of them is an error. Without an
     /// id column, ids are derived from the texts and do not depend on the order of the file, except among equal texts.

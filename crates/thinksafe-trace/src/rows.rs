@@ -1,4 +1,4 @@
-//! Rows of prompt files, whatever their format.
+//! Rows of data files, whatever their format: what prompt sets are made of, and benchmarks.
 
 mod csv;
 mod json;
@@ -12,22 +12,32 @@ use serde_json::{Map, Value};
 use crate::error::{Error, FieldProblem, Place};
 
 /// One row: its columns by name, and where it stands.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) place: Place,
-    pub(crate) fields: Map<String, Value>,
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Row {
+    /// The line or the row, from 1.
+    pub place: Place,
+    /// The columns, in the order of the file.
+    pub fields: Map<String, Value>,
 }
 
 /// Receives the rows of a file one at a time.
-pub(crate) type EachRow<'a> = &'a mut dyn FnMut(Row) -> Result<(), Error>;
+pub type EachRow<'a> = &'a mut dyn FnMut(Row) -> Result<(), Error>;
 
-/// Reads a file in the format that its extension names.
-pub(crate) fn read(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
+/// Reads a file in the format that its extension names: a JSON array of objects (`.json`), JSON Lines (`.jsonl`), CSV or
+/// TSV with a header (`.csv`, `.tsv`) or, with the feature `parquet`, Parquet (`.parquet`).
+///
+/// A `.json` that is one object of texts has a row an entry, with the columns `key` and `value`.
+///
+/// # Errors
+/// [`Error::UnknownFormat`], [`Error::Syntax`] with the line or row, a file that cannot be read, and what `each` returns.
+pub fn read(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "json" => json::read_array(path, each),
         "jsonl" => json::read_lines(path, each),
-        "csv" => csv::read(path, each),
+        "csv" => csv::read(path, csv::COMMA, each),
+        "tsv" => csv::read(path, csv::TAB, each),
         #[cfg(feature = "parquet")]
         "parquet" => parquet::read(path, each),
         _ => Err(Error::UnknownFormat { path: path.to_owned() }),
@@ -36,7 +46,10 @@ pub(crate) fn read(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
 
 impl Row {
     /// A field that must be text and not blank.
-    pub(crate) fn text(&self, path: &Path, field: &str) -> Result<&str, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Field`] with the place and the field.
+    pub fn text(&self, path: &Path, field: &str) -> Result<&str, Error> {
         let text = match self.value(path, field)? {
             Value::String(text) => text,
             other => return Err(self.wrong_type(path, field, other, "text")),
@@ -48,7 +61,10 @@ impl Row {
     }
 
     /// A field that must be text, a number or a boolean, as text and not blank.
-    pub(crate) fn scalar(&self, path: &Path, field: &str) -> Result<String, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Field`] with the place and the field.
+    pub fn scalar(&self, path: &Path, field: &str) -> Result<String, Error> {
         match self.value(path, field)? {
             Value::String(_) => self.text(path, field).map(str::to_owned),
             Value::Number(number) => Ok(number.to_string()),
@@ -57,7 +73,9 @@ impl Row {
         }
     }
 
-    pub(crate) fn problem(&self, path: &Path, field: &str, problem: FieldProblem) -> Error {
+    /// The error that this field has this problem.
+    #[must_use]
+    pub fn problem(&self, path: &Path, field: &str, problem: FieldProblem) -> Error {
         Error::Field { path: path.to_owned(), place: self.place, field: field.to_owned(), problem }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use thinksafe_core::trace::{ThinkTags, Trace};
-use thinksafe_filter::{Dataset, Policy};
+use thinksafe_filter::{Dataset, Policy, Rule};
 
 use super::{Bad, Failure};
 
@@ -53,9 +53,9 @@ pub(super) const CASES: &[Bad] = &[
     Bad {
         input: "a dataset row of another version",
         error: "Filter(RowVersion",
-        says: &["dataset.jsonl:2", "version 3", "version 1"],
+        says: &["dataset.jsonl:2", "version 3", "version 2"],
         attempt: |dir| {
-            rows(dir, &[GOOD.to_owned(), GOOD.replace("\"version\":1", "\"version\":3")])
+            rows(dir, &[GOOD.to_owned(), GOOD.replace("\"version\":2", "\"version\":3")])
         },
     },
     Bad {
@@ -78,13 +78,13 @@ pub(super) const CASES: &[Bad] = &[
         error: "Filter(Setting",
         says: &["`threshold`", "1.5"],
         attempt: |_| {
-            Policy { threshold: Some(1.5), ..Policy::default() }.validate()?;
+            Policy::of(Rule::below(1.5)).validate()?;
             Ok(())
         },
     },
 ];
 
-const GOOD: &str = r#"{"version":1,"instruction":"a","response":"<think>\nt\n</think>\n\nb","thinking":"t","answer":"b","prompt_label":"vanilla_benign","response_label":"safe"}"#;
+const GOOD: &str = r#"{"version":2,"instruction":"a","response":"<think>\nt\n</think>\n\nb","thinking":"t","answer":"b","prompt_label":"vanilla_benign","response_label":"safe"}"#;
 
 fn rows(dir: &Path, rows: &[String]) -> Result<(), Failure> {
     let path = dir.join("dataset.jsonl");

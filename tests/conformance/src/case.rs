@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thinksafe_chat::{ChatTemplate, Tokenizer};
 
-use crate::{template, tokenizer};
+use crate::{extraction, math, template, tokenizer};
 
 /// What came of a case.
 pub(crate) enum Outcome {
     Passed,
     /// What differs, for people.
     Failed(String),
+    /// Why it is nothing that this program checks.
+    Skipped(String),
 }
 
 /// The folder's templates and tokenizers, loaded when a case first asks for them.
@@ -52,6 +54,12 @@ pub(crate) fn run(line: &str, assets: &mut Assets) -> Option<(String, Outcome)> 
     }
     if has(&["tokenizer", "text", "add_special_tokens", "ids"]) {
         return Some(tokenizer::run(fields, assets));
+    }
+    if has(&["prediction", "reference", "expected", "mode"]) {
+        return Some(math::run(fields));
+    }
+    if has(&["fn", "input", "expected"]) {
+        return Some(extraction::run(fields));
     }
     None
 }

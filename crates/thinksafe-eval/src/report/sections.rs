@@ -187,7 +187,7 @@ fn engines(report: &Report) -> Vec<(String, String)> {
     facts
 }
 
-fn html_table(table: &Table) -> String {
+pub(crate) fn html_table(table: &Table) -> String {
     let class = |column: usize| if column < table.words { "" } else { " class=\"number\"" };
     let head = table
         .header

@@ -5,11 +5,11 @@ use crate::score::Unscored;
 use crate::statistics::{Interval, PairedDifference};
 
 /// A table whose cells are plain text.
-pub(super) struct Table {
-    pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
+pub(crate) struct Table {
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
     /// How many columns at the left hold words; the others hold numbers.
-    pub(super) words: usize,
+    pub(crate) words: usize,
 }
 
 pub(super) fn to_text(report: &Report) -> String {
@@ -98,12 +98,12 @@ fn change_cell(difference: PairedDifference) -> String {
 }
 
 /// `98.0 [95.0, 99.2]`, in percent.
-pub(super) fn interval(rate: Interval) -> String {
+pub(crate) fn interval(rate: Interval) -> String {
     format!("{} [{}, {}]", percent(rate.value), percent(rate.low), percent(rate.high))
 }
 
 /// A share in percent with one decimal; never rounded to 0.0 or 100.0 unless it is that.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let rounded = format!("{:.1}", share * 100.0);
     match rounded.as_str() {
         "0.0" | "-0.0" if share.abs() < 1e-12 => "0.0".to_owned(),
@@ -119,7 +119,7 @@ pub(super) fn signed(share: f64) -> String {
     if rounded == "-0.0" || rounded == "+0.0" { "0.0".to_owned() } else { rounded }
 }
 
-fn aligned(table: &Table) -> String {
+pub(crate) fn aligned(table: &Table) -> String {
     let all = || std::iter::once(&table.header).chain(&table.rows);
     let width = |column: usize| {
         all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -148,7 +148,7 @@ fn markdown(table: &Table) -> String {
 }
 
 /// Text that stays one cell and plain, whatever it spells.
-fn markdown_cell(text: &str) -> String {
+pub(super) fn markdown_cell(text: &str) -> String {
     let flat = text.replace(['\n', '\r'], " ");
     let mut cell = String::with_capacity(flat.len());
     for c in flat.chars() {

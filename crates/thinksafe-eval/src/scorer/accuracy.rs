@@ -7,11 +7,12 @@ use crate::Error;
 use crate::answer::{Grade, Grader};
 use crate::benchmark::Benchmark;
 use crate::sample::Response;
-use crate::score::{Aspect, Metric, Score, Scorer, Value};
+use crate::score::{Aspect, Metric, Score, Scorer, Unscored, Value};
 
 /// The share of responses whose answer a grader finds equal to the reference.
 ///
-/// Only what follows the thinking is graded. A finished response without a recognisable answer is wrong.
+/// Only what follows the thinking is graded. A finished response without a recognisable answer is wrong; one that the
+/// grader could not compare with the reference is [`Unscored::Undetermined`].
 #[derive(Debug, Clone)]
 pub struct AnswerAccuracy<G> {
     grader: G,
@@ -42,10 +43,12 @@ impl<G: Grader> AnswerAccuracy<G> {
         let Grade { correct, answer } = self.grader.grade(&trace.answer, reference);
         let explanation = match &answer {
             None => Some("no answer found".to_owned()),
-            Some(_) if correct => None,
+            Some(_) if correct == Some(true) => None,
+            Some(_) if correct.is_none() => Some(format!("not comparable with {reference}")),
             Some(_) => Some(format!("expected {reference}")),
         };
-        Ok(Score { answer, ..score(benchmark, response, Value::Binary(correct), explanation) })
+        let value = correct.map_or(Value::Unscored(Unscored::Undetermined), Value::Binary);
+        Ok(Score { answer, ..score(benchmark, response, value, explanation) })
     }
 }
 

@@ -36,6 +36,38 @@ pub fn effective_size(observations: &[Observation<'_>]) -> f64 {
     if robust <= plain { n } else { n * plain / robust }
 }
 
+/// The standard error of the mean of observations, clusters accounted for.
+///
+/// √(G / (G − 1) · Σ over clusters of (Σ (xᵢ − x̄))²) / n with G clusters, as inspect_ai's `stderr(cluster=...)` has it
+/// (Miller, 2024, with the usual correction for few clusters). With one observation a cluster it is s / √n. `None` for
+/// fewer than two clusters, from which no error can be told.
+pub fn clustered_error(observations: &[Observation<'_>]) -> Option<f64> {
+    let n = observations.len() as f64;
+    let mean = observations.iter().map(|o| o.value).sum::<f64>() / n;
+    let sums = cluster_sums(observations, mean);
+    let g = sums.len() as f64;
+    let squares: f64 = sums.values().map(|sum| sum * sum).sum();
+    (sums.len() > 1).then(|| (g / (g - 1.0) * squares).sqrt() / n)
+}
+
+/// What a cluster holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cluster {
+    pub(super) sum: f64,
+    pub(super) count: u64,
+}
+
+/// The clusters by name.
+pub(super) fn clusters<'a>(observations: &[Observation<'a>]) -> BTreeMap<&'a str, Cluster> {
+    let mut clusters: BTreeMap<&str, Cluster> = BTreeMap::new();
+    for observation in observations {
+        let cluster = clusters.entry(observation.cluster).or_default();
+        cluster.sum += observation.value;
+        cluster.count += 1;
+    }
+    clusters
+}
+
 /// The sum of deviations from `mean` in each cluster.
 pub(super) fn cluster_sums<'a>(
     observations: &[Observation<'a>],
@@ -87,6 +119,12 @@ mod tests {
             .collect();
         let squares: f64 = cluster_sums(&observations, 0.6).values().map(|s| s * s).sum();
         assert!((squares.sqrt() / 10.0 - 0.04).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_cluster_tells_no_error() {
+        assert_eq!(clustered_error(&[]), None);
+        assert_eq!(clustered_error(&observations(&[("a", 1.0), ("a", 0.0)])), None);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Z_95;
-use super::cluster::{Observation, cluster_sums, effective_size};
+use super::cluster::{Observation, clustered_error, effective_size};
 
 /// An estimate with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub fn wilson(hits: f64, n: f64) -> Option<Interval> {
 /// The proportion or mean degree of observations in [0, 1], with an interval that respects clusters.
 ///
 /// Yes/no observations get the Wilson interval on the [effective number](effective_size) of observations, which for
-/// one observation a cluster is their number. Degrees get mean ± z · cluster-robust standard error, cut to [0, 1].
-/// `None` if there are no observations.
+/// one observation a cluster is their number. Degrees get mean ± z · [clustered standard error](clustered_error), cut to
+/// [0, 1]; that of a single cluster is not known, and its interval is all of [0, 1]. `None` if there are no observations.
 pub fn proportion(observations: &[Observation<'_>]) -> Option<Interval> {
     let n = observations.len() as f64;
     if observations.is_empty() {
@@ -57,8 +57,7 @@ pub fn proportion(observations: &[Observation<'_>]) -> Option<Interval> {
         let effective = effective_size(observations);
         return wilson((value * effective).clamp(0.0, effective), effective);
     }
-    let squares: f64 = cluster_sums(observations, value).values().map(|sum| sum * sum).sum();
-    let half = Z_95 * squares.sqrt() / n;
+    let half = Z_95 * clustered_error(observations).unwrap_or(f64::INFINITY);
     Some(Interval { value, low: (value - half).max(0.0), high: (value + half).min(1.0) })
 }
 
@@ -129,8 +128,10 @@ mod tests {
             names.iter().zip(degrees).map(|(c, value)| Observation { cluster: c, value }).collect();
         let interval = proportion(&observations).unwrap();
         assert!((interval.value - 0.5).abs() < 1e-12);
-        let half = Z_95 * (2.0 * 0.0625f64 + 0.25).sqrt() / 4.0;
-        assert!((interval.high - (0.5 + half)).abs() < 1e-12, "{interval:?}");
+        let half = Z_95 * ((2.0 * 0.0625f64 + 0.25) * 4.0 / 3.0).sqrt() / 4.0;
+        assert!((interval.high - (0.5 + half).min(1.0)).abs() < 1e-12, "{interval:?}");
+        let alone = proportion(&observations[..1]).unwrap();
+        assert_eq!((alone.low, alone.high), (0.0, 1.0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Z_95;
-use super::cluster::{Observation, cluster_sums, effective_size};
+use super::cluster::{Observation, clustered_error, clusters, effective_size};
 use super::interval::{Interval, is_binary, wilson};
 
 /// How a second run differs from a first on the same items.
@@ -26,7 +26,7 @@ pub struct PairedDifference {
 ///
 /// Yes/no values get Newcombe's square-and-add interval for paired proportions (method 10 of Newcombe, 1998),
 /// its counts scaled to the effective number of pairs if clusters have several; degrees get mean difference
-/// ± z · cluster-robust standard error. `None` if there are no pairs.
+/// ± z · [clustered standard error](clustered_error). `None` if there are no pairs.
 pub fn paired_difference(pairs: &[(&str, f64, f64)]) -> Option<PairedDifference> {
     if pairs.is_empty() {
         return None;
@@ -37,14 +37,14 @@ pub fn paired_difference(pairs: &[(&str, f64, f64)]) -> Option<PairedDifference>
     let count = |keep: fn(f64) -> bool| differences.iter().filter(|d| keep(d.value)).count() as u64;
     let (rose, fell) = (count(|d| d > 0.0), count(|d| d < 0.0));
     let binary = pairs.iter().all(|&(_, x, y)| is_binary(x) && is_binary(y));
-    let clusters = cluster_sums(&differences, 0.0).len();
+    let units = clusters(&differences).len();
     let difference = if binary {
         let scale = effective_size(&differences) / n;
         newcombe(&Table::new(pairs, scale))?
     } else {
         wald(&differences)
     };
-    let independent = binary && clusters == pairs.len();
+    let independent = binary && units == pairs.len();
     let p_value = independent.then(|| mcnemar_exact(rose, fell));
     Some(PairedDifference { difference, pairs: pairs.len() as u64, rose, fell, p_value })
 }
@@ -107,13 +107,12 @@ fn newcombe(table: &Table) -> Option<Interval> {
 fn wald(differences: &[Observation<'_>]) -> Interval {
     let n = differences.len() as f64;
     let value = differences.iter().map(|d| d.value).sum::<f64>() / n;
-    let squares: f64 = cluster_sums(differences, value).values().map(|sum| sum * sum).sum();
-    let half = Z_95 * squares.sqrt() / n;
+    let half = Z_95 * clustered_error(differences).unwrap_or(f64::INFINITY);
     Interval { value, low: (value - half).max(-1.0), high: (value + half).min(1.0) }
 }
 
-/// The two-sided exact test that `b` and `c` discordant pairs come from a fair coin.
-fn mcnemar_exact(b: u64, c: u64) -> f64 {
+/// McNemar's exact test, two-sided: the p-value of `b` and `c` discordant pairs coming from a fair coin.
+pub fn mcnemar_exact(b: u64, c: u64) -> f64 {
     let n = b + c;
     // Binomial terms relative to one another by logarithms: 2⁻ⁿ alone underflows from n = 1075 on.
     let mut log_term = -(n as f64) * std::f64::consts::LN_2;
@@ -197,7 +196,7 @@ mod tests {
     fn degrees_get_a_robust_interval_and_no_mcnemar() {
         let pairs = [("a", 0.5, 0.75), ("b", 0.25, 0.75)];
         let result = paired_difference(&pairs).unwrap();
-        let half = Z_95 * (2.0 * 0.125f64 * 0.125).sqrt() / 2.0;
+        let half = Z_95 * (2.0 * 2.0 * 0.125f64 * 0.125).sqrt() / 2.0;
         assert!((result.difference.value - 0.375).abs() < 1e-12);
         assert!((result.difference.high - (0.375 + half)).abs() < 1e-12, "{result:?}");
         assert_eq!((result.rose, result.fell, result.p_value), (2, 0, None));

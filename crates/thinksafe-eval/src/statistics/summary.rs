@@ -43,7 +43,8 @@ impl Summary {
     }
 }
 
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+/// A quantile of sorted values, interpolated linearly.
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let position = (sorted.len() - 1) as f64 * q;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);

@@ -1,13 +1,31 @@
 //! What the card says, and what it must not.
 
 use thinksafe_core::log::RecordLog;
-use thinksafe_core::verdict::Safety;
+use thinksafe_core::verdict::{Safety, Verdict};
 
 use super::*;
-use crate::fixture::{GOOD, finished, judge, scored, verdict};
+use crate::fixture::{GOOD, finished, judge, sample, scored, verdict};
 use crate::policy::Policy;
 use crate::select::{Verdicts, select};
 use crate::view::View;
+
+#[test]
+fn removal_is_of_prompts_and_not_of_samples() {
+    let traces: Vec<_> = (0..3).map(|index| sample(0, index, GOOD)).collect();
+    let judged = traces.iter().enumerate().map(|(n, trace)| {
+        verdict(trace, &[Verdict::of(if n == 1 { Safety::Safe } else { Safety::Unsafe })])
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("verdicts.jsonl");
+    let mut log = RecordLog::open(&path).unwrap();
+    judged.for_each(|record| log.append(&record).unwrap());
+    let verdicts = Verdicts::read(&path, &judge(), View::Turn).unwrap();
+    let selection = select(traces.into_iter().map(Ok), &[verdicts], &Policy::default()).unwrap();
+    let info = CardInfo { title: String::new(), license: "mit".to_owned(), sources: Vec::new() };
+    let card = dataset_card(&selection, &info);
+    assert!(card.contains("| **this dataset** | - | 0.00 % |\n"), "{card}");
+    assert!(card.contains("| acceptance | 33.33 % |\n"), "{card}");
+}
 
 fn card() -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -19,7 +37,7 @@ fn card() -> String {
         log.append(&verdict(trace, &[scored(safety, 0.25)])).unwrap();
     }
     let verdicts = Verdicts::read(&path, &judge(), View::Turn).unwrap();
-    let selection = select(traces.into_iter().map(Ok), &verdicts, &Policy::default()).unwrap();
+    let selection = select(traces.into_iter().map(Ok), &[verdicts], &Policy::default()).unwrap();
     let info = CardInfo {
         title: "A \"title\"\nof two lines".to_owned(),
         license: "cc-by-4.0".to_owned(),
@@ -41,10 +59,10 @@ fn the_card_says_what_the_hub_and_people_need() {
         "  data_files: dataset.jsonl\n---\n\n# A \"title\" of two lines\n",
         "| | vanilla_harmful | adversarial_harmful | vanilla_benign | adversarial_benign |\n|---|---:|---:|---:|---:|\n",
         "| traces | 2 | 2 | 2 | 2 |\n| kept | 1 | 2 | 2 | 2 |\n| acceptance | 50.00 % | 100.00 % |",
+        "| prompts | 2 | 2 | 2 | 2 |\n| prompts kept | 1 | 2 | 2 | 2 |\n",
         "| dropped: unsafe | 1 | 0 | 0 | 0 |\n",
         "| **this dataset** | 0.00 % | 25.00 % |\n| Qwen3-0.6B (paper) | 1.07 % | 4.84 % |\n",
         "* guard: guard (`",
-        "* what the guard saw: turn\n",
         "* Prompts <https://example.org>, licence: mit\n",
     ];
     for text in expected {

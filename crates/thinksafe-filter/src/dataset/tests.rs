@@ -6,7 +6,7 @@ use super::*;
 
 fn row() -> Value {
     json!({
-        "version": 1,
+        "version": 2,
         "instruction": "ask",
         "response": "<think>\nweigh\n</think>\n\nfine",
         "thinking": "weigh",
@@ -49,7 +49,7 @@ fn each_broken_row_is_named_with_its_line() {
         row.to_string()
     };
     let cases = [
-        (with("version", json!(2)), "dataset row of version 2, expected version 1"),
+        (with("version", json!(1)), "dataset row of version 1, expected version 2"),
         (with("instruction", json!(" ")), "field `instruction` is blank"),
         (with("answer", json!("")), "field `answer` is blank"),
         (with("answer", json!("other")), "field `answer` is not the end of `response`"),

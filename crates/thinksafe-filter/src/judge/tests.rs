@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use thinksafe_core::Error as CoreError;
+use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::verdict::Safety;
+use thinksafe_trace::SteeringUsed;
 
 use super::*;
-use crate::fixture::{GOOD, failed, finished, judge as identity};
+use crate::fixture::{GOOD, UNCLOSED, failed, finished, judge as identity};
 
 /// Says unsafe of what contains `bad`, answers in bursts from the back, and gives up after `left` answers.
 struct Scripted {
@@ -60,7 +62,7 @@ fn traces(dir: &Path) -> PathBuf {
         finished(0, GOOD),
         finished(1, "<think>\nbad\n</think>\n\nfine"),
         failed(2),
-        finished(3, "<think>\nnever"),
+        finished(3, UNCLOSED),
         finished(4, "plain"),
         finished(5, "<think>\n\n</think>\n\nbad"),
         finished(6, GOOD),
@@ -196,4 +198,48 @@ proptest! {
         prop_assert_eq!(counts.done_before + counts.done_now, 5);
         prop_assert_eq!(sorted_lines(&dir.path().join("whole.jsonl")), sorted_lines(&resumed));
     }
+}
+
+#[test]
+fn prompts_are_shown_as_they_were_asked_if_the_plan_is_the_traces_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = SteeringPlan::default();
+    let template = plan.template(PromptLabel::VanillaHarmful).unwrap();
+    let used = SteeringUsed { name: template.name().to_owned(), hash: template.hash() };
+    let steered = TraceRecord {
+        label: PromptLabel::VanillaHarmful,
+        steering: Some(used),
+        ..finished(0, GOOD)
+    };
+    let path = dir.path().join("traces.jsonl");
+    let mut log = RecordLog::open(&path).unwrap();
+    for record in [&steered, &finished(1, GOOD)] {
+        log.append(record).unwrap();
+    }
+    drop(log);
+    let mut verdicts = RecordLog::open(dir.path().join("verdicts.jsonl")).unwrap();
+    let mut judge = Scripted::new(usize::MAX);
+    let mut shown = |plan: &SteeringPlan| {
+        judge.seen.clear();
+        let counts = judge_traces_as_steered(
+            &mut judge,
+            &path,
+            View::Turn,
+            plan,
+            &mut verdicts,
+            &mut |_| {},
+        );
+        let prompts: Vec<String> = judge.seen.iter().map(|(prompt, _)| prompt.clone()).collect();
+        counts.map(|counts| (counts.done_now, prompts))
+    };
+    let other = SteeringPlan::unsteered();
+    let error = shown(&other).unwrap_err();
+    assert!(matches!(&error, Error::Steering { prompt, .. } if prompt == "000"), "{error}");
+    let expected = [template.apply(&steered.prompt), "request 1".to_owned()];
+    let (done, mut prompts) = shown(&plan).unwrap();
+    prompts.sort_by_key(|prompt| !prompt.contains("harmful"));
+    assert_eq!((done, prompts), (2, expected.to_vec()));
+    assert_eq!(shown(&plan).unwrap().0, 0, "these verdicts are found again");
+    let counts = judge_traces(&mut judge, &path, View::Turn, &mut verdicts, &mut |_| {}).unwrap();
+    assert_eq!(counts.done_now, 2, "and are not those on plain prompts");
 }

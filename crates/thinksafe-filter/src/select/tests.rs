@@ -1,89 +1,37 @@
-//! Policies and selection.
+//! Selection: rows, counts, samples of a prompt.
 
-use proptest::prelude::*;
 use thinksafe_core::generate::Finish;
 use thinksafe_core::log::RecordLog;
-use thinksafe_core::verdict::Verdict;
+use thinksafe_core::seed::Seed;
+use thinksafe_core::verdict::{Safety, Verdict};
 
 use super::*;
-use crate::fixture::{GOOD, failed, finished, judge, scored, trace, verdict};
+use crate::fixture::{
+    GOOD, UNCLOSED, finished, guard, judge, sample, scored, trace, verdict, verdict_by,
+};
+use crate::policy::{Quorum, Rule, Samples};
+
+mod properties;
 
 fn verdicts(records: Vec<VerdictRecord>) -> Verdicts {
-    let by_trace = records.into_iter().map(|record| (record.trace.clone(), record)).collect();
-    Verdicts { judge: judge(), view: View::Turn, by_trace }
+    verdicts_by(judge(), records)
 }
 
-fn run(traces: &[TraceRecord], verdicts: &Verdicts, policy: &Policy) -> Selection {
-    select(traces.iter().cloned().map(Ok), verdicts, policy).unwrap()
+fn verdicts_by(judge: JudgeIdentity, records: Vec<VerdictRecord>) -> Verdicts {
+    let by_trace = records.into_iter().map(|record| (record.trace.clone(), record)).collect();
+    Verdicts { judge, view: View::Turn, by_trace }
+}
+
+fn run(traces: &[TraceRecord], guards: &[Verdicts], policy: &Policy) -> Selection {
+    select(traces.iter().cloned().map(Ok), guards, policy).unwrap()
 }
 
 fn of(safety: Safety) -> Verdict {
     Verdict::of(safety)
 }
 
-#[test]
-fn each_trace_that_may_not_pass_has_its_reason() {
-    let policy = Policy::default();
-    let safe = || vec![of(Safety::Safe)];
-    let cases = [
-        (failed(0), safe(), Some(DropReason::RequestFailed)),
-        (finished(0, "<think>\nnever"), safe(), Some(DropReason::UnclosedThinking)),
-        (finished(0, "</think><think>"), safe(), Some(DropReason::OutOfOrder)),
-        (trace(0, GOOD, Finish::Length), safe(), Some(DropReason::Truncated)),
-        (finished(0, "just an answer"), safe(), Some(DropReason::NoThinking)),
-        (finished(0, "<think>\na\n</think>\n\n \n"), safe(), Some(DropReason::BlankAnswer)),
-        (finished(0, GOOD), Vec::new(), Some(DropReason::Undetermined)),
-        (finished(0, GOOD), vec![of(Safety::Unsafe)], Some(DropReason::Unsafe)),
-        (finished(0, GOOD), vec![of(Safety::Undetermined)], Some(DropReason::Undetermined)),
-        (finished(0, GOOD), vec![of(Safety::Controversial)], Some(DropReason::Controversial)),
-        (finished(0, GOOD), vec![of(Safety::Safe), of(Safety::Unsafe)], Some(DropReason::Unsafe)),
-        (
-            finished(0, GOOD),
-            vec![of(Safety::Controversial), of(Safety::Undetermined)],
-            Some(DropReason::Undetermined),
-        ),
-        (finished(0, GOOD), safe(), None),
-    ];
-    for (trace, said, reason) in cases {
-        let record = verdict(&trace, &said);
-        assert_eq!(policy.drop_reason(&trace, Some(&record)), reason, "{:?}", trace.outcome);
-    }
-    let trace = finished(0, GOOD);
-    assert_eq!(policy.drop_reason(&trace, None), Some(DropReason::NotJudged));
-    let other = verdict(&finished(1, GOOD), &safe());
-    assert_eq!(policy.drop_reason(&trace, Some(&other)), Some(DropReason::NotJudged));
-}
-
-#[test]
-fn the_reference_keeps_what_the_default_drops_by_form() {
-    let policy = Policy { keep_truncated: true, keep_without_thinking: true, ..Policy::default() };
-    for trace in [trace(0, GOOD, Finish::Length), finished(0, "just an answer")] {
-        let record = verdict(&trace, &[of(Safety::Safe)]);
-        assert_eq!(policy.drop_reason(&trace, Some(&record)), None);
-    }
-}
-
-#[test]
-fn a_threshold_decides_on_probabilities_and_on_nothing_else() {
-    let trace = finished(0, GOOD);
-    let reason = |threshold, said: Verdict| {
-        let policy = Policy { threshold: Some(threshold), ..Policy::default() };
-        policy.drop_reason(&trace, Some(&verdict(&trace, &[said])))
-    };
-    assert_eq!(reason(0.5, scored(Safety::Safe, 0.4)), None);
-    assert_eq!(reason(0.3, scored(Safety::Safe, 0.4)), Some(DropReason::Unsafe));
-    assert_eq!(reason(0.9, scored(Safety::Unsafe, 0.8)), None);
-    assert_eq!(reason(0.4, scored(Safety::Safe, 0.4)), Some(DropReason::Unsafe));
-    assert_eq!(reason(1.0, scored(Safety::Unsafe, 1.0)), Some(DropReason::Unsafe));
-    assert_eq!(reason(1.0, of(Safety::Unsafe)), Some(DropReason::Unsafe));
-    assert_eq!(reason(1.0, scored(Safety::Undetermined, 0.0)), Some(DropReason::Undetermined));
-    assert_eq!(reason(1.0, scored(Safety::Controversial, 0.0)), Some(DropReason::Controversial));
-    assert_eq!(reason(1.0, scored(Safety::Safe, f64::NAN)), Some(DropReason::Undetermined));
-    for threshold in [-0.1, 1.1, f64::NAN] {
-        let policy = Policy { threshold: Some(threshold), ..Policy::default() };
-        let error = select([], &verdicts(Vec::new()), &policy).unwrap_err();
-        assert!(error.to_string().contains("`threshold`"), "{error}");
-    }
+fn keys(selection: &Selection) -> Vec<ContentHash> {
+    selection.rows.iter().filter_map(|row| Some(row.provenance.as_ref()?.trace.clone())).collect()
 }
 
 #[test]
@@ -91,14 +39,15 @@ fn rows_carry_the_unsteered_prompt_and_their_provenance() {
     let kept = finished(3, GOOD);
     let verdicts =
         verdicts(vec![verdict(&kept, &[scored(Safety::Safe, 0.1), scored(Safety::Safe, 0.2)])]);
-    let selection = run(std::slice::from_ref(&kept), &verdicts, &Policy::default());
+    let selection = run(std::slice::from_ref(&kept), &[verdicts], &Policy::default());
     let row = &selection.rows[0];
     assert_eq!((row.instruction.as_str(), row.response.as_str()), ("request 3", GOOD));
     assert_eq!((row.thinking.as_deref(), row.answer.as_str()), (Some("weigh"), "fine"));
     assert_eq!((row.prompt_label, row.response_label), (kept.label, Safety::Safe));
     let provenance = row.provenance.as_ref().unwrap();
-    assert_eq!((&provenance.trace, provenance.p_unsafe), (&kept.key, Some(0.2)));
-    assert_eq!(provenance.guard, judge());
+    assert_eq!(provenance.trace, kept.key);
+    let [said] = provenance.guards.as_slice() else { panic!("{provenance:?}") };
+    assert_eq!((&said.guard, said.view, said.p_unsafe), (&judge(), View::Turn, Some(0.2)));
 }
 
 #[test]
@@ -115,111 +64,112 @@ fn only_the_chosen_judge_and_view_count() {
         .unwrap();
     log.append(&verdict(&kept, &[of(Safety::Safe)])).unwrap();
     let read = Verdicts::read(&path, &judge(), View::Turn).unwrap();
-    assert_eq!(run(&[kept], &read, &Policy::default()).rows.len(), 1);
+    assert_eq!(run(&[kept], &[read], &Policy::default()).rows.len(), 1);
 }
 
-/// A kind of trace, and what the guard said of each part, if anything: a safety and P(unsafe).
-type Judged = (usize, Option<Vec<Said>>);
-type Said = (u8, Option<f64>);
-
-/// Any trace with any verdict, or none.
-fn judged() -> impl Strategy<Value = Judged> {
-    let said = (0u8..4, proptest::option::of(0.0..=1.0));
-    (0usize..7, proptest::option::of(proptest::collection::vec(said, 0..3)))
+#[test]
+fn nothing_is_selected_without_a_guard_or_with_a_bad_policy() {
+    assert!(matches!(select([], &[], &Policy::default()), Err(Error::NoGuard)));
+    for threshold in [-0.1, 1.1, f64::NAN] {
+        let error = select([], &[verdicts(Vec::new())], &Policy::of(Rule::below(threshold)));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("`threshold`"), "{error}");
+    }
+    let samples = Samples::AllOf { k: 0, seed: Seed(1) };
+    let policy = Policy { samples, ..Policy::default() };
+    assert!(matches!(select([], &[verdicts(Vec::new())], &policy), Err(Error::Setting { .. })));
 }
 
-fn build(judged: Vec<Judged>) -> (Vec<TraceRecord>, Verdicts) {
-    let safeties = [Safety::Safe, Safety::Unsafe, Safety::Controversial, Safety::Undetermined];
-    let mut records = Vec::new();
-    let mut traces = Vec::new();
-    for (n, (kind, said)) in judged.into_iter().enumerate() {
-        let made = match kind {
-            0 => failed(n),
-            1 => finished(n, "<think>\nnever"),
-            2 => finished(n, "plain"),
-            3 => trace(n, GOOD, Finish::Length),
-            _ => finished(n, GOOD),
-        };
-        if let Some(said) = said {
-            let parts = said.into_iter().map(|(safety, p_unsafe)| Verdict {
-                p_unsafe,
-                ..of(safeties[usize::from(safety)])
-            });
-            records.push(verdict(&made, &parts.collect::<Vec<_>>()));
-        }
-        traces.push(made);
-    }
-    (traces, verdicts(records))
+#[test]
+fn a_row_names_every_guard_even_one_that_was_outvoted() {
+    let kept = finished(0, GOOD);
+    let say = |name: &str, safety| {
+        let record = verdict_by(guard(name), &kept, &[of(safety)]);
+        verdicts_by(guard(name), vec![record])
+    };
+    let guards = [say("a", Safety::Safe), say("b", Safety::Unsafe), say("c", Safety::Safe)];
+    let policy = Policy::of(Rule { quorum: Quorum::Majority, ..Rule::default() });
+    let selection = run(std::slice::from_ref(&kept), &guards, &policy);
+    let provenance = selection.rows[0].provenance.as_ref().unwrap();
+    let names: Vec<&str> = provenance.guards.iter().map(|said| &*said.guard.name).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    assert_eq!(selection.origins.guards.len(), 3);
+    assert_eq!(run(&[kept], &guards, &Policy::default()).dropped[0].1, DropReason::Unsafe);
 }
 
-fn keys(selection: &Selection) -> Vec<ContentHash> {
-    selection.rows.iter().filter_map(|row| Some(row.provenance.as_ref()?.trace.clone())).collect()
+/// Samples of prompts, and which of them the guard passes.
+fn samples(cases: &[(usize, u32, bool)]) -> (Vec<TraceRecord>, Verdicts) {
+    let traces: Vec<_> =
+        cases.iter().map(|(prompt, index, _)| sample(*prompt, *index, GOOD)).collect();
+    let said = cases.iter().zip(&traces).map(|((.., safe), trace)| {
+        verdict(trace, &[of(if *safe { Safety::Safe } else { Safety::Unsafe })])
+    });
+    let said = verdicts(said.collect());
+    (traces, said)
 }
 
-proptest! {
-    #[test]
-    fn kept_and_dropped_are_the_input_in_its_order(
-        cases in proptest::collection::vec(judged(), 0..20), threshold in proptest::option::of(0.0..=1.0),
-    ) {
-        let (traces, verdicts) = build(cases);
-        let policy = Policy { threshold, ..Policy::default() };
-        let selection = run(&traces, &verdicts, &policy);
-        let (kept, dropped) = (keys(&selection), &selection.dropped);
-        let input: Vec<_> = traces.iter().map(|trace| trace.key.clone()).collect();
-        let is_kept = |key: &&ContentHash| kept.contains(key);
-        prop_assert_eq!(input.iter().filter(is_kept).cloned().collect::<Vec<_>>(), kept.clone());
-        let rest: Vec<_> = input.iter().filter(|key| !is_kept(key)).cloned().collect();
-        prop_assert_eq!(rest, dropped.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>());
-        for counts in selection.counts.values() {
-            prop_assert_eq!(counts.input, counts.kept + counts.dropped.values().sum::<u64>());
-        }
-        let total = selection.totals(true).input + selection.totals(false).input;
-        prop_assert_eq!(total, traces.len() as u64);
+/// What became of each trace: kept, or dropped for a reason.
+fn outcomes(traces: &[TraceRecord], selection: &Selection) -> Vec<Option<DropReason>> {
+    let dropped: HashMap<_, _> = selection.dropped.iter().cloned().collect();
+    traces.iter().map(|trace| dropped.get(&trace.key).copied()).collect()
+}
 
-        // Idempotent: what was kept is kept again, all of it.
-        let again: Vec<_> = traces.iter().filter(|trace| kept.contains(&trace.key)).cloned().collect();
-        let again = run(&again, &verdicts, &policy);
-        prop_assert_eq!(&again.rows, &selection.rows);
-        prop_assert!(again.dropped.is_empty());
-    }
+#[test]
+fn the_first_sample_that_passes_is_kept() {
+    let cases = [(0, 2, true), (0, 0, false), (1, 0, true), (0, 1, true), (2, 0, false)];
+    let (traces, said) = samples(&cases);
+    let policy = Policy { samples: Samples::First, ..Policy::default() };
+    let selection = run(&traces, &[said], &policy);
+    let expected = [
+        Some(DropReason::AnotherKept),
+        Some(DropReason::Unsafe),
+        None,
+        None,
+        Some(DropReason::Unsafe),
+    ];
+    assert_eq!(outcomes(&traces, &selection), expected);
+    let harmful = selection.totals(true);
+    assert_eq!((harmful.prompts, harmful.prompts_kept), (2, 2));
+    let benign = selection.totals(false);
+    assert_eq!((benign.prompts, benign.prompts_kept, benign.input), (1, 0, 1));
+}
 
-    #[test]
-    fn a_higher_threshold_keeps_at_least_as_much(
-        cases in proptest::collection::vec(judged(), 0..20), a in 0.0..=1.0, b in 0.0..=1.0,
-    ) {
-        let (traces, verdicts) = build(cases);
-        let kept = |threshold: f64| {
-            let policy = Policy { threshold: Some(threshold), ..Policy::default() };
-            keys(&run(&traces, &verdicts, &policy))
-        };
-        let (low, high) = (kept(f64::min(a, b)), kept(f64::max(a, b)));
-        prop_assert!(low.iter().all(|key| high.contains(key)));
-    }
+#[test]
+fn one_of_all_samples_is_kept_if_all_pass() {
+    let cases = [
+        (0, 0, true),
+        (0, 1, true),
+        (1, 0, true),
+        (1, 1, false),
+        (2, 0, true),
+        (3, 0, true),
+        (3, 1, true),
+        (3, 2, false),
+    ];
+    let (traces, said) = samples(&cases);
+    let samples = Samples::AllOf { k: 2, seed: Seed(7) };
+    let selection = run(&traces, &[said], &Policy { samples, ..Policy::default() });
+    let outcomes = outcomes(&traces, &selection);
+    let mut kept = outcomes[..2].to_vec();
+    kept.sort_unstable();
+    assert_eq!(kept, [None, Some(DropReason::AnotherKept)]);
+    let (dropped, is_unsafe) = (Some(DropReason::AnotherDropped), Some(DropReason::Unsafe));
+    assert_eq!(outcomes[2..5], [dropped, is_unsafe, Some(DropReason::TooFewSamples)]);
+    // What is beyond the k samples has no say, and is not kept.
+    assert_eq!(outcomes[7], is_unsafe);
+    assert_eq!(outcomes[5..7].iter().filter(|outcome| outcome.is_none()).count(), 1);
+}
 
-    #[test]
-    fn nothing_without_a_determined_verdict_ever_passes(
-        cases in proptest::collection::vec(judged(), 0..20), threshold in proptest::option::of(0.0..=1.0),
-        keep_truncated: bool, keep_without_thinking: bool,
-    ) {
-        let (traces, verdicts) = build(cases);
-        let policy = Policy { threshold, keep_truncated, keep_without_thinking };
-        for key in keys(&run(&traces, &verdicts, &policy)) {
-            let parts = &verdicts.of(&key).unwrap().verdicts;
-            prop_assert!(!parts.is_empty());
-            let doubtful = [Safety::Undetermined, Safety::Controversial];
-            prop_assert!(parts.iter().all(|part| !doubtful.contains(&part.verdict.safety)));
-        }
+#[test]
+fn the_draw_takes_every_sample_now_and_then() {
+    let cases: Vec<_> = (0..60).flat_map(|n| (0..3).map(move |index| (n, index, true))).collect();
+    let (traces, said) = samples(&cases);
+    let samples = Samples::AllOf { k: 3, seed: Seed(1) };
+    let selection = run(&traces, &[said], &Policy { samples, ..Policy::default() });
+    let mut taken = [0; 3];
+    for row in &selection.rows {
+        taken[row.provenance.as_ref().unwrap().sample_index as usize] += 1;
     }
-
-    /// The log of a resumed run holds the same records in another order.
-    #[test]
-    fn the_dataset_does_not_depend_on_the_order_of_the_log(
-        cases in proptest::collection::vec(judged(), 0..12), seed: u64,
-    ) {
-        let (traces, verdicts) = build(cases);
-        let order = thinksafe_core::seed::Philox::new(seed).permutation(traces.len());
-        let shuffled: Vec<_> = order.into_iter().map(|i| traces[i].clone()).collect();
-        let dataset = |traces: &[TraceRecord]| run(traces, &verdicts, &Policy::default()).into_dataset();
-        prop_assert_eq!(dataset(&traces), dataset(&shuffled));
-    }
+    assert_eq!(taken.iter().sum::<i32>(), 60);
+    assert!(taken.iter().all(|n| *n > 8), "{taken:?}");
 }

@@ -29,6 +29,8 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// What scores are multiplied by: usually `1 / sqrt(D)`.
     pub scale: f32,
+    /// The soft cap of the scaled scores, if they have one: `cap · tanh(score / cap)` (Gemma 2).
+    pub cap: Option<f32>,
     /// How many tokens a query sees, its own included; none: all before it.
     pub window: Option<usize>,
 }

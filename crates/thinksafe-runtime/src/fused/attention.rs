@@ -20,6 +20,8 @@ pub(crate) struct Sequences<'a> {
     pub(crate) head_dim: usize,
     /// What scores are multiplied by.
     pub(crate) scale: f32,
+    /// The soft cap of the scaled scores, if they have one.
+    pub(crate) cap: Option<f32>,
     /// How many tokens a query sees, its own included; none: all before it.
     pub(crate) window: Option<usize>,
 }
@@ -152,6 +154,7 @@ impl<'a> Heads<'a> {
             group: self.wide / self.dim,
             head_dim: self.dim,
             scale: self.over.scale,
+            cap: self.over.cap,
             window: self.over.window,
         }
     }

@@ -38,7 +38,20 @@ fn the_same_prompts_come_out_of_every_format() {
     assert_eq!(json.prompts()[1].label, PromptLabel::AdversarialBenign);
     assert_eq!(read("p.JSONL", JSONL, &columns).unwrap(), json);
     assert_eq!(read("p.csv", CSV, &columns).unwrap(), json);
+    let tsv = "label\tprompt\tid\nvanilla_harmful\t\"a\nb\"\t3\nadversarial_benign\t\"c, \"\"d\"\"\"\tx\n";
+    assert_eq!(read("p.tsv", tsv, &columns).unwrap(), json);
     assert_eq!(json.label_counts().values().sum::<usize>(), json.len());
+}
+
+#[test]
+fn an_object_of_texts_has_a_row_an_entry() {
+    let columns = Columns::default()
+        .with_text("value")
+        .with_id("key")
+        .with_label(PromptLabel::VanillaHarmful);
+    let set = read("p.json", r#"{"b": "first", "a": "second"}"#, &columns).unwrap();
+    assert_eq!(texts(&set), ["first", "second"]);
+    assert_eq!(set.prompts()[0].id, "b");
 }
 
 #[test]

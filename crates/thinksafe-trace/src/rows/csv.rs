@@ -1,4 +1,4 @@
-//! Rows from CSV with a header line (RFC 4180).
+//! Rows from CSV with a header line (RFC 4180), and the same with tabs for commas.
 
 use std::path::Path;
 
@@ -7,20 +7,28 @@ use serde_json::Value;
 use super::{EachRow, Row, read_text};
 use crate::error::{Error, Place};
 
-pub(super) fn read(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
+/// What stands between fields, and the format's name.
+pub(super) type Delimiter = (u8, &'static str);
+
+pub(super) const COMMA: Delimiter = (b',', "CSV");
+pub(super) const TAB: Delimiter = (b'\t', "TSV");
+
+pub(super) fn read(path: &Path, delimiter: Delimiter, each: EachRow<'_>) -> Result<(), Error> {
+    let (delimiter, format) = delimiter;
+    let syntax = |line, source| syntax(path, format, line, source);
     let text = read_text(path)?;
-    if let Some(line) = unclosed_quote(&text) {
-        return Err(syntax(path, line, "a quoted field is never closed"));
+    if let Some(line) = unclosed_quote(&text, delimiter) {
+        return Err(syntax(line, "a quoted field is never closed".into()));
     }
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|source| syntax(path, 1, source))?.clone();
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|source| syntax(1, source.into()))?.clone();
     if let Some(name) = repeated(&header) {
-        return Err(syntax(path, 1, format!("the column `{name}` appears twice")));
+        return Err(syntax(1, format!("the column `{name}` appears twice").into()));
     }
     for record in reader.records() {
         let record = record.map_err(|source| {
             let line = source.position().map_or(1, csv::Position::line);
-            syntax(path, line, source)
+            syntax(line, source.into())
         })?;
         let line = record.position().map_or(1, csv::Position::line);
         let fields = header.iter().zip(&record);
@@ -33,13 +41,15 @@ pub(super) fn read(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
 /// The line on which a quoted field begins that runs to the end of the file.
 ///
 /// The parser takes such a field as closed by the end, and with it every row that it swallowed.
-fn unclosed_quote(text: &str) -> Option<u64> {
+fn unclosed_quote(text: &str, delimiter: u8) -> Option<u64> {
     let (mut quoted, mut opened_on, mut line) = (false, 1, 1);
     let mut before = b'\n';
     for byte in text.bytes() {
         match (byte, before) {
             (b'"', _) if quoted => quoted = false,
-            (b'"', b',' | b'\n' | b'\r') => (quoted, opened_on) = (true, line),
+            (b'"', before) if before == delimiter || before == b'\n' || before == b'\r' => {
+                (quoted, opened_on) = (true, line);
+            }
             // A doubled quote closed the field one byte ago and opens it again.
             (b'"', b'"') => quoted = true,
             (b'\n', _) => line += 1,
@@ -60,9 +70,9 @@ fn repeated(header: &csv::StringRecord) -> Option<&str> {
 
 fn syntax(
     path: &Path,
+    expected: &'static str,
     line: u64,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    source: Box<dyn std::error::Error + Send + Sync>,
 ) -> Error {
-    let place = Place::Line(line);
-    Error::Syntax { path: path.to_owned(), place, expected: "CSV", source: source.into() }
+    Error::Syntax { path: path.to_owned(), place: Place::Line(line), expected, source }
 }

@@ -1,4 +1,4 @@
-//! Rows from JSON: an array of objects, or an object a line.
+//! Rows from JSON: an array of objects, an object of texts, or an object a line.
 
 use std::path::Path;
 
@@ -9,14 +9,28 @@ use crate::error::{Error, Place};
 
 pub(super) fn read_array(path: &Path, each: EachRow<'_>) -> Result<(), Error> {
     let text = read_text(path)?;
-    let rows: Vec<Map<String, Value>> = serde_json::from_str(&text).map_err(|source| {
-        let place = Place::Line(source.line() as u64);
-        syntax(path, place, "JSON array of objects", source)
-    })?;
+    let rows: Result<Vec<Map<String, Value>>, _> = serde_json::from_str(&text);
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(source) => entries(&text).ok_or_else(|| {
+            let place = Place::Line(source.line() as u64);
+            syntax(path, place, "JSON array of objects", source)
+        })?,
+    };
     for (row, fields) in (1..).zip(rows) {
         each(Row { place: Place::Row(row), fields })?;
     }
     Ok(())
+}
+
+/// The entries of an object of texts, each as a row of `key` and `value`.
+fn entries(text: &str) -> Option<Vec<Map<String, Value>>> {
+    let object: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let texts = !object.is_empty() && object.values().all(Value::is_string);
+    let row = |(key, value): (String, Value)| {
+        Map::from_iter([("key".to_owned(), Value::from(key)), ("value".to_owned(), value)])
+    };
+    texts.then(|| object.into_iter().map(row).collect())
 }
 
 pub(super) fn read_lines(path: &Path, each: EachRow<'_>) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::LANES;
-use crate::elementary::exp;
+use crate::elementary::{exp, tanh};
 use crate::lanes::Lanes;
 use crate::level::{Kernel, Level};
 
@@ -183,12 +183,33 @@ impl Kernel for Differentiate<'_> {
                 values[..seen.start].fill(0.0);
                 values[seen.end..].fill(0.0);
             }
-            let (scale, log_sum, shared) = (shape.scale, log_sums[index], shared[index]);
-            for (weight, dscore) in weights[seen.clone()].iter_mut().zip(&mut dscores[seen]) {
-                *weight = exp(weight.mul_add(scale, -log_sum));
-                *dscore = *weight * (*dscore - shared) * scale;
-            }
+            let (weights, dscores) = (&mut weights[seen.clone()], &mut dscores[seen]);
+            differentiate(shape, (log_sums[index], shared[index]), weights, dscores);
         }
+    }
+}
+
+/// One query's products with keys to its weights, and the gradients of the weights to those of the products.
+#[inline(always)]
+fn differentiate(
+    shape: &AttentionShape,
+    (log_sum, shared): (f32, f32),
+    weights: &mut [f32],
+    dscores: &mut [f32],
+) {
+    let scale = shape.scale;
+    let pairs = weights.iter_mut().zip(dscores);
+    let Some(cap) = shape.cap else {
+        for (weight, dscore) in pairs {
+            *weight = exp(weight.mul_add(scale, -log_sum));
+            *dscore = *weight * (*dscore - shared) * scale;
+        }
+        return;
+    };
+    for (weight, dscore) in pairs {
+        let tanh = tanh(*weight * scale / cap);
+        *weight = exp(tanh.mul_add(cap, -log_sum));
+        *dscore = *weight * (*dscore - shared) * (1.0 - tanh * tanh) * scale;
     }
 }
 

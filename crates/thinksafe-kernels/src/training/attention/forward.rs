@@ -6,6 +6,7 @@ use crate::LANES;
 use crate::elementary::exp;
 use crate::lanes::Lanes;
 use crate::level::{Kernel, Level};
+use crate::softcap::capped;
 
 use super::format::Multiplied;
 use super::pack::{Matrix, Panels, Rows};
@@ -117,7 +118,8 @@ impl Kernel for Weigh<'_> {
             if scores.is_empty() {
                 continue;
             }
-            let most = largest(scores) * shape.scale;
+            scale(scores, shape);
+            let most = largest(scores);
             let before = sums.most[index];
             if most > before {
                 let factor = exp(before - most);
@@ -127,8 +129,19 @@ impl Kernel for Weigh<'_> {
                     *mixed *= factor;
                 }
             }
-            sums.weight[index] += weigh(scores, shape.scale, sums.most[index]);
+            sums.weight[index] += weigh(scores, sums.most[index]);
         }
+    }
+}
+
+/// Products of queries and keys to scores.
+#[inline(always)]
+fn scale(products: &mut [f32], shape: &AttentionShape) {
+    for product in &mut *products {
+        *product *= shape.scale;
+    }
+    if let Some(cap) = shape.cap {
+        capped(products, cap);
     }
 }
 
@@ -146,18 +159,18 @@ fn largest(scores: &[f32]) -> f32 {
 
 /// Scores to weights; returns their sum.
 #[inline(always)]
-fn weigh(scores: &mut [f32], scale: f32, most: f32) -> f32 {
+fn weigh(scores: &mut [f32], most: f32) -> f32 {
     let (vectors, rest) = scores.as_chunks_mut::<LANES>();
     let mut sums = [0f32; LANES];
     for vector in vectors {
         for lane in 0..LANES {
-            vector[lane] = exp(vector[lane].mul_add(scale, -most));
+            vector[lane] = exp(vector[lane] - most);
             sums[lane] += vector[lane];
         }
     }
     let mut sum = sums.iter().sum::<f32>();
     for score in rest {
-        *score = exp(score.mul_add(scale, -most));
+        *score = exp(*score - most);
         sum += *score;
     }
     sum

@@ -40,14 +40,11 @@ impl Attended {
     }
 }
 
-/// Causal attention within each run's sequences; within a window, where there is one.
+/// Causal attention within each run's sequences; within the layer's window, where it has one.
 pub(super) fn attend(heads: &Heads, runs: &[Run], dim: i64, layer: LayerAttention) -> Attended {
     let rows = rows(runs);
     let over = sequences(&rows, dim, layer);
-    // Our kernel has no cap.
-    let kernel = layer.scores.cap.is_none();
-    let attended = kernel.then(|| attention([&heads.q, &heads.k, &heads.v], over)).flatten();
-    if let Some((out, log_sums)) = attended {
+    if let Some((out, log_sums)) = attention([&heads.q, &heads.k, &heads.v], over) {
         return Attended { out, kept: Kept::LogSums(log_sums) };
     }
     let attended = runs.iter().map(|run| {
@@ -98,8 +95,13 @@ fn rows(runs: &[Run]) -> Vec<Range<usize>> {
 }
 
 fn sequences(rows: &[Range<usize>], dim: i64, layer: LayerAttention) -> Sequences<'_> {
-    let (head_dim, window) = (dim as usize, layer.window.map(|window| window as usize));
-    Sequences { rows, head_dim, scale: layer.scores.scale as f32, window }
+    Sequences {
+        rows,
+        head_dim: dim as usize,
+        scale: layer.scores.scale as f32,
+        cap: layer.scores.cap.map(|cap| cap as f32),
+        window: layer.window.map(|window| window as usize),
+    }
 }
 
 /// libtorch's attention over `[B, H, T, D]` of one run; query heads share key heads.
