@@ -133,7 +133,7 @@ mod tests {
         let math = ExtractedAnswer::math();
         check(&math, r"so \boxed{12} it is", "12", "12", true);
         check(&math, r"\boxed { 1 3 7 } .", "137", "1 3 7", true);
-        check(&math, r"first \boxed{1}, then I found a mistake: \boxed{2}", "2", "2", true);
+        check(&math, r"first \boxed{1}. But I found a mistake: \boxed{2}", "2", "2", true);
         check(&math, r"\boxed{\frac{1}{2}}", "0.5", r"\frac{1}{2}", true);
         check(&math, r"\boxed{x+1}", "x-1", "x+1", false);
         check(&math, "The final answer is $1,234.50$.", "1234.5", "1,234.50", true);

@@ -43,7 +43,8 @@ impl Default for Finder {
 }
 
 impl Finder {
-    /// The answer of a response: the first candidate that can be read, else the first of all.
+    /// The answer of a response: the first candidate that can be read, else the first of all. A box that cannot be read
+    /// is not passed over.
     ///
     /// ```
     /// use thinksafe_math::Finder;
@@ -62,6 +63,10 @@ impl Finder {
         for group in anchor::groups(response, &spans) {
             for span in group {
                 if is_readable(&span.content) {
+                    return Some(span.content);
+                }
+                if spans.boxed.as_ref().is_some_and(|boxed| boxed.start == span.start) {
+                    // What is boxed is the answer, even if it cannot be read: no number inside or before it.
                     return Some(span.content);
                 }
                 first.get_or_insert(span.content);

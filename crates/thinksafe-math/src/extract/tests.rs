@@ -20,6 +20,7 @@ fn boxes() {
     check(r"\\boxed{\\frac{1}{2}}", Some(r"\frac{1}{2}"));
     check(r"\boxed{42", Some("42"));
     assert_eq!(last_boxed(r"a \boxed{b} c"), Some("b"));
+    check(r"2 + 3 is \boxed{1 + }", Some("1 +"));
     assert_eq!(last_boxed("boxes"), None);
 }
 
