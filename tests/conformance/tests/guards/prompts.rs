@@ -106,18 +106,21 @@ fn ids(chat: &Chat, request: &Request) -> Vec<u32> {
 #[test]
 #[ignore = "needs THINKSAFE_ASSETS"]
 fn prompts_are_the_ids_of_the_published_tokenizers() {
-    for case in cases(|case| case.ids.is_some()) {
-        let name = case.tokenizer.as_deref().unwrap();
-        let template = match &*case.guard {
-            "llama-guard-3-8b" => Some("llama-guard-3-8b.jinja"),
-            "llama-guard-3-1b" => Some("llama-guard-3-1b.jinja"),
-            _ => None,
-        };
-        let chat = real(name, template);
-        let found = ids(&chat, &case.request());
-        assert_eq!(found, case.ids.clone().unwrap(), "{}: {:?}", case.guard, case.response);
-        if let Some(bos) = chat.bos_id().filter(|_| case.guard != "qwen3guard-gen") {
-            assert_eq!(found.iter().filter(|id| **id == bos).count(), 1, "{}", case.guard);
+    let folders = [
+        ("llama-guard-3-8b", Some("llama-guard-3-8b.jinja")),
+        ("llama-guard-3-1b", Some("llama-guard-3-1b.jinja")),
+        ("wildguard", None),
+        ("qwen3guard-gen", None),
+        ("qwen3guard-gen-request", None),
+    ];
+    for (guard, template) in folders {
+        let cases = cases(|case| case.guard == guard);
+        let chat = real(cases[0].tokenizer.as_deref().unwrap(), template);
+        for case in cases {
+            let found = ids(&chat, &case.request());
+            assert_eq!(found, case.ids.clone().unwrap(), "{guard}: {:?}", case.response);
+            let bos = found.iter().filter(|id| Some(**id) == chat.bos_id()).count();
+            assert_eq!(bos, usize::from(chat.bos_id().is_some()), "{guard}");
         }
     }
 }

@@ -65,15 +65,15 @@ impl Model {
 
 /// One head's attention over all positions so far.
 fn mix(query: &[f32], group: usize, keys: &[Vec<f32>], values: &[Vec<f32>]) -> Vec<f32> {
-    let part = |x: &'_ Vec<f32>| -> Vec<f32> { x[group * HEAD..][..HEAD].to_vec() };
-    let scores: Vec<f32> =
-        keys.iter().map(|key| dot(query, &part(key)) / (HEAD as f32).sqrt()).collect();
+    let part = group * HEAD..(group + 1) * HEAD;
+    let score = |key: &Vec<f32>| dot(query, &key[part.clone()]) / (HEAD as f32).sqrt();
+    let scores: Vec<f32> = keys.iter().map(score).collect();
     let most = scores.iter().copied().fold(f32::MIN, f32::max);
     let weights: Vec<f32> = scores.iter().map(|score| (score - most).exp()).collect();
     let sum: f32 = weights.iter().sum();
     let mut mixed = vec![0.0; HEAD];
     for (weight, value) in weights.iter().zip(values) {
-        for (out, x) in mixed.iter_mut().zip(part(value)) {
+        for (out, x) in mixed.iter_mut().zip(&value[part.clone()]) {
             *out += weight / sum * x;
         }
     }
@@ -102,8 +102,15 @@ fn product(matrix: &[f32], x: &[f32]) -> Vec<f32> {
     matrix.chunks_exact(x.len()).map(|row| dot(row, x)).collect()
 }
 
+/// In sixteen sums, which the compiler can keep in registers; lengths here are multiples of that.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let mut sums = [0.0; 16];
+    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 fn add(x: &mut [f32], y: &[f32]) {
