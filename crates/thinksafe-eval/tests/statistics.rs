@@ -112,7 +112,7 @@ impl Closeness {
 }
 
 impl Drop for Closeness {
-    #[expect(clippy::print_stdout, reason = "docs/NUMERICS.md quotes it")]
+    #[expect(clippy::print_stdout, reason = "the figures of docs/NUMERICS.md")]
     fn drop(&mut self) {
         println!("largest relative error of {} pairs: {:.1e}", self.pairs, self.worst);
     }

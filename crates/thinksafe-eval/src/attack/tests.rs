@@ -1,3 +1,5 @@
+//! Prefills, and thinking that is interrupted.
+
 use proptest::prelude::*;
 use thinksafe_core::generate::{Completion, Finish, Generate, Generated, Identity, Request};
 use thinksafe_core::hash::ContentHash;

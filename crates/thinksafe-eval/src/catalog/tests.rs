@@ -1,3 +1,5 @@
+//! The specs that come with the crate.
+
 use super::*;
 use crate::score::Aspect;
 

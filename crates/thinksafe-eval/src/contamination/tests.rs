@@ -1,3 +1,5 @@
+//! Equal items, overlapping items, and neither.
+
 use proptest::prelude::*;
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::sampling::Sampling;

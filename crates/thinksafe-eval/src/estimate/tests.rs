@@ -1,3 +1,5 @@
+//! pass@k and comparisons over scores that are not all there.
+
 use thinksafe_core::sampling::Sampling;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The printed tables against the code that makes ours.
+
 use super::*;
 use crate::catalog;
 
