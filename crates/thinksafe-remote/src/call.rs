@@ -1,13 +1,15 @@
 //! A request as the bytes that a server is sent.
 
+mod logprobs;
+mod sampling;
+
 use serde_json::{Map, Value, json};
 use thinksafe_chat::{Chat, Framing, SpecialTokens};
 use thinksafe_core::generate::{AdapterChoice, Logprobs, Request, RequestError};
 use thinksafe_core::message::{Message, Prompt, Role};
 use thinksafe_core::sampling::Sampling;
-use thinksafe_core::seed::SampleSeed;
 
-use crate::dialect::{Dialect, LogprobsOf};
+use crate::dialect::Dialect;
 use crate::server::Rendering;
 
 /// What decides how requests are written: everything but the request.
@@ -183,173 +185,6 @@ impl Writer {
         }
         Ok(Placed { opening, tokens: None })
     }
-
-    /// Every setting is sent, also those that are off: a server has defaults of its own, and a checkpoint more of them.
-    fn sampling(
-        &self,
-        sampling: &Sampling,
-        seed: SampleSeed,
-        body: &mut Map<String, Value>,
-    ) -> Result<(), RequestError> {
-        let sampling = plain(sampling);
-        if self.dialect.shares_seed() && self.in_flight > 1 && !sampling.is_greedy() {
-            return Err(self.lacks("sampling with a seed while other requests are in flight"));
-        }
-        if !sampling.stop.is_empty() {
-            if !self.dialect.tells_stop() {
-                return Err(self.lacks("stop texts"));
-            }
-            body.insert("stop".to_owned(), json!(sampling.stop));
-        }
-        let stops = self.rendering.chat().map(Chat::end_of_turn_ids).unwrap_or_default();
-        let fields = match self.dialect {
-            Dialect::Vllm => json!({
-                "max_tokens": sampling.max_new_tokens,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "top_k": if sampling.top_k == 0 { -1 } else { i64::from(sampling.top_k) },
-                "min_p": sampling.min_p,
-                "repetition_penalty": sampling.repetition_penalty,
-                "presence_penalty": sampling.presence_penalty,
-                "frequency_penalty": 0.0,
-                "seed": seed.0 >> 1,
-                "stop_token_ids": stops,
-                "return_token_ids": true,
-            }),
-            Dialect::Sglang => json!({
-                "max_tokens": sampling.max_new_tokens,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "top_k": if sampling.top_k == 0 { -1 } else { i64::from(sampling.top_k) },
-                "min_p": sampling.min_p,
-                "repetition_penalty": sampling.repetition_penalty,
-                "presence_penalty": sampling.presence_penalty,
-                "frequency_penalty": 0.0,
-                "seed": seed.0 >> 1,
-                "stop_token_ids": stops,
-            }),
-            Dialect::LlamaCpp => self.llama_cpp(&sampling, seed)?,
-            Dialect::Transformers => self.transformers(&sampling, seed, stops)?,
-            Dialect::OpenAi => self.open_ai(&sampling, seed)?,
-        };
-        if let Value::Object(fields) = fields {
-            body.extend(fields);
-        }
-        Ok(())
-    }
-
-    fn llama_cpp(&self, sampling: &Sampling, seed: SampleSeed) -> Result<Value, RequestError> {
-        if sampling.presence_penalty != 0.0 {
-            return Err(self.lacks("presence_penalty, which counts the prompt's tokens too"));
-        }
-        Ok(json!({
-            "max_tokens": sampling.max_new_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-            "min_p": sampling.min_p,
-            "typical_p": 1.0,
-            "repeat_penalty": sampling.repetition_penalty,
-            "repeat_last_n": -1,
-            "presence_penalty": 0.0,
-            "frequency_penalty": 0.0,
-            "samplers": ["penalties", "temperature", "top_k", "top_p", "min_p"],
-            // 32 bits, and all ones mean a random seed.
-            "seed": seed.0 >> 33,
-        }))
-    }
-
-    /// Settings that have no field of their own go in as a generation configuration, which replaces the checkpoint's.
-    fn transformers(
-        &self,
-        sampling: &Sampling,
-        seed: SampleSeed,
-        stops: &[u32],
-    ) -> Result<Value, RequestError> {
-        if sampling.presence_penalty != 0.0 {
-            return Err(self.lacks("presence_penalty"));
-        }
-        let mut config = json!({
-            "max_new_tokens": sampling.max_new_tokens,
-            "do_sample": !sampling.is_greedy(),
-            "repetition_penalty": sampling.repetition_penalty,
-        });
-        if !sampling.is_greedy() {
-            config["temperature"] = json!(sampling.temperature);
-            config["top_p"] = json!(sampling.top_p);
-            config["top_k"] = json!(sampling.top_k);
-            config["min_p"] = json!(sampling.min_p);
-        }
-        if let Some(chat) = self.rendering.chat() {
-            config["eos_token_id"] = json!(stops);
-            config["pad_token_id"] = json!(chat.pad_id());
-        }
-        Ok(json!({ "generation_config": config.to_string(), "seed": seed.0 >> 1 }))
-    }
-
-    fn open_ai(&self, sampling: &Sampling, seed: SampleSeed) -> Result<Value, RequestError> {
-        let lacking = [
-            ("top_k", sampling.top_k != 0),
-            ("min_p", sampling.min_p != 0.0),
-            ("repetition_penalty", sampling.repetition_penalty != 1.0),
-        ];
-        if let Some((field, _)) = lacking.iter().find(|(_, asked)| *asked) {
-            return Err(self.lacks(field));
-        }
-        let limit = if self.chat() { "max_completion_tokens" } else { "max_tokens" };
-        Ok(json!({
-            limit: sampling.max_new_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "presence_penalty": sampling.presence_penalty,
-            "seed": seed.0 >> 1,
-        }))
-    }
-
-    fn logprobs(
-        &self,
-        request: &Request,
-        body: &mut Map<String, Value>,
-    ) -> Result<(), RequestError> {
-        let Some(asked) = &request.logprobs else { return Ok(()) };
-        match self.dialect.logprobs() {
-            LogprobsOf::Nothing => return Err(self.lacks("log-probabilities")),
-            LogprobsOf::Sampler if distorts(&request.sampling) => {
-                return Err(self.lacks("the model's own log-probabilities under this sampling"));
-            }
-            LogprobsOf::Sampler | LogprobsOf::Model => {}
-        }
-        let tokenized_here = self.rendering.chat().is_some();
-        let gives_ids =
-            self.dialect == Dialect::LlamaCpp || (self.dialect == Dialect::Vllm && tokenized_here);
-        if asked.top > 0 && !gives_ids {
-            return Err(self.lacks("the ids of the most likely tokens"));
-        }
-        if let Some(chat) = self.rendering.chat() {
-            let unknown = asked.of.iter().find(|name| chat.token_id(name).is_none());
-            if let Some(name) = unknown {
-                return Err(RequestError::Invalid {
-                    reason: format!("`{name}` is not a single token"),
-                });
-            }
-        }
-        let most = self.most_logprobs.unwrap_or_else(|| self.dialect.most_logprobs(self.chat()));
-        if asked.top > most {
-            return Err(self.lacks(&format!("more than {most} most likely tokens")));
-        }
-        // A token asked for by name is found among the most likely, or not at all.
-        let count = if asked.of.is_empty() { asked.top.max(1) } else { most };
-        if self.chat() {
-            body.insert("logprobs".to_owned(), json!(true));
-            body.insert("top_logprobs".to_owned(), json!(count));
-        } else {
-            body.insert("logprobs".to_owned(), json!(count));
-        }
-        if self.dialect == Dialect::Vllm && tokenized_here {
-            body.insert("return_tokens_as_token_ids".to_owned(), json!(true));
-        }
-        Ok(())
-    }
 }
 
 /// Where a prompt went.
@@ -375,23 +210,6 @@ fn text_of(chat: &Chat, ids: &[u32]) -> Result<Option<String>, thinksafe_chat::E
         }
     }
     Ok(None)
-}
-
-/// The sampling without the settings that have no effect when the choice is greedy.
-fn plain(sampling: &Sampling) -> Sampling {
-    let sampling = sampling.clone();
-    if sampling.is_greedy() {
-        Sampling { top_p: 1.0, top_k: 0, min_p: 0.0, ..sampling }
-    } else {
-        sampling
-    }
-}
-
-/// Whether tokens are drawn from another distribution than the model's.
-fn distorts(sampling: &Sampling) -> bool {
-    let penalty = sampling.repetition_penalty != 1.0 || sampling.presence_penalty != 0.0;
-    let cut = sampling.top_p < 1.0 || sampling.top_k > 0 || sampling.min_p > 0.0;
-    penalty || (!sampling.is_greedy() && (sampling.temperature != 1.0 || cut))
 }
 
 /// An error's message followed by those of its causes.
