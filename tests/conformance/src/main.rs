@@ -2,7 +2,8 @@
 //!
 //! Every `*.jsonl` file under DIR whose lines have the fields of a known format is run, with DIR's `templates/` and
 //! `tokenizers/`; its name does not matter. Each file is reported as `FILE passed/total`, each mismatch with the text
-//! around the first difference; cases of something else, such as prompts, are named and not counted. The exit status is 0 only if there were cases and all of them passed.
+//! around the first difference; cases of something else, such as prompts, are named and not counted. The exit status is 0
+//! only if there were cases and all of them passed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program reports")]
 
 mod case;

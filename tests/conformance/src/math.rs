@@ -59,7 +59,11 @@ fn end_of(text: &str) -> &str {
 fn by_handler(case: &Case, options: &Map<String, Value>) -> Result<(bool, String), String> {
     let handler = options.get("handler").and_then(Value::as_str).unwrap_or_default();
     let (response, reference) = (case.prediction.as_str(), case.reference.as_str());
-    let solution = options["problem"].get("answer").and_then(Value::as_str).unwrap_or(reference);
+    let solution = options
+        .get("problem")
+        .and_then(|p| p.get("answer"))
+        .and_then(Value::as_str)
+        .unwrap_or(reference);
     let letter = |found: Option<String>| found.as_deref() == Some(reference);
     let task = handler.trim_start_matches("tasks/test_").trim_end_matches(".py");
     Ok(describe(match task {
