@@ -147,8 +147,15 @@ pub struct TokenLogprobs {
     pub chosen: f64,
     /// The most likely tokens, most likely first: id, text, log-probability.
     pub top: Vec<(u32, String, f64)>,
-    /// Those asked for by name, in the order asked.
+    /// Those asked for by name, in the order asked; NaN where the engine does not tell (a server lists only the most
+    /// likely tokens). It is written as `null`.
+    #[serde(deserialize_with = "known_or_nan")]
     pub of: Vec<f64>,
+}
+
+fn known_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let told = Vec::<Option<f64>>::deserialize(deserializer)?;
+    Ok(told.into_iter().map(|logprob| logprob.unwrap_or(f64::NAN)).collect())
 }
 
 /// Why a generation ended.
@@ -158,6 +165,8 @@ pub struct TokenLogprobs {
 pub enum Finish {
     /// The model ended its turn with this token.
     EndOfTurn(u32),
+    /// The model ended its turn, and the engine does not tell with which token (some servers).
+    EndOfTurnUntold,
     /// One of the request's stop texts appeared.
     StopText(String),
     /// The token limit was reached: the text is cut off.
@@ -173,8 +182,11 @@ pub struct Generated {
     pub opening: String,
     /// What the model wrote after it; special tokens left out, stop text cut.
     pub text: String,
-    /// The generated token ids, the ending token included.
+    /// The generated token ids, the ending token included; empty where the engine does not tell them (some servers).
     pub ids: Vec<u32>,
+    /// How many tokens were generated whose ids the engine does not tell.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untold_tokens: u32,
     /// Why it ended.
     pub finish: Finish,
     /// How many tokens the prompt had, prefill included.
@@ -188,6 +200,16 @@ impl Generated {
     pub fn turn(&self) -> String {
         format!("{}{}", self.opening, self.text)
     }
+
+    /// How many tokens were generated, the ending token included.
+    pub fn completion_tokens(&self) -> u32 {
+        self.ids.len() as u32 + self.untold_tokens
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The outcome of one request.

@@ -82,6 +82,7 @@ fn generated(request: &Request, text: &str) -> Generated {
     Generated {
         opening: request.prefill.clone().unwrap_or_default(),
         ids: (0..words.len().min(limit) as u32).collect(),
+        untold_tokens: 0,
         text,
         finish,
         prompt_tokens: 0,

@@ -206,7 +206,7 @@ impl Report {
             settings: evaluated.benchmark.settings().clone(),
             generator: evaluated.generator.clone(),
             metrics,
-            generated_tokens: generated.map(|g| g.ids.len() as u64).collect(),
+            generated_tokens: generated.map(|g| u64::from(g.completion_tokens())).collect(),
             thinking_chars: traces.map(thinking).collect(),
         };
         browser::pick(&mut self.samples, run, evaluated);

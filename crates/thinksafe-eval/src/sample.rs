@@ -132,7 +132,7 @@ pub fn generate(
             log.append(&record)?;
             progress.done += 1;
             if let Outcome::Generated(generated) = &record.outcome {
-                progress.tokens += generated.ids.len() as u64;
+                progress.tokens += u64::from(generated.completion_tokens());
             }
             on_progress(progress.clone());
             Ok(())

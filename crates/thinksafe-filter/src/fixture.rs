@@ -23,6 +23,7 @@ pub(crate) fn trace(n: usize, turn: &str, finish: Finish) -> TraceRecord {
         opening: String::new(),
         text: turn.to_owned(),
         ids: vec![1, 2],
+        untold_tokens: 0,
         finish,
         prompt_tokens: 3,
         logprobs: None,

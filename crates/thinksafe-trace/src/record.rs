@@ -112,12 +112,12 @@ impl Turn {
             Err(reason) => Split::Unsplit(reason),
         };
         Self {
+            completion_tokens: generated.completion_tokens(),
             opening: generated.opening,
             text: generated.text,
             split,
             finish: generated.finish,
             prompt_tokens: generated.prompt_tokens,
-            completion_tokens: generated.ids.len() as u32,
         }
     }
 

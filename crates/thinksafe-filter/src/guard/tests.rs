@@ -17,6 +17,7 @@ fn generated(text: &str, of: Option<Vec<f64>>) -> Generated {
         opening: String::new(),
         text: text.to_owned(),
         ids: Vec::new(),
+        untold_tokens: 0,
         finish: Finish::Length,
         prompt_tokens: 0,
         logprobs: of.map(|of| vec![position(of)]),

@@ -206,6 +206,7 @@ impl<'c> Sequence<'c> {
             opening: self.opening,
             text: self.text,
             ids: self.tokens.split_off(self.prompt),
+            untold_tokens: 0,
             finish,
             prompt_tokens: self.prompt as u32,
             logprobs: self.request.logprobs.map(|_| self.logprobs),
