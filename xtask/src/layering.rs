@@ -18,6 +18,7 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-filter", &["thinksafe-core", "thinksafe-trace"]),
     ("thinksafe-plot", &[]),
     ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
+    ("thinksafe-remote", &["thinksafe-chat", "thinksafe-core"]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),
