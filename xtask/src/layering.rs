@@ -19,6 +19,7 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-plot", &[]),
     ("thinksafe-eval", &["thinksafe-core", "thinksafe-plot"]),
     ("thinksafe-remote", &["thinksafe-chat", "thinksafe-core"]),
+    ("thinksafe-hub", &[]),
     ("thinksafe-mini", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-kernels", &[]),
     ("thinksafe-conformance", &["thinksafe-chat", "thinksafe-core"]),
