@@ -1,4 +1,4 @@
-//! Ctrl-C while a model is trained.
+//! Ctrl-C while a model is trained, or a server generates.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +30,11 @@ impl Stop {
     /// The flag, for [`thinksafe_sft::FitOptions`].
     pub fn flag(&self) -> &AtomicBool {
         &self.0
+    }
+
+    /// The flag, for [`thinksafe_remote::RemoteGenerator::with_stop`].
+    pub fn shared(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
     }
 }
 
