@@ -1,5 +1,6 @@
 //! Our side of the interoperability check: what `run.py` asks this program to compute, file to file.
 
+mod served;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,10 @@ enum Command {
     Logits(Logits),
     /// Trains an adapter; writes adapter/, merged/ and history.json.
     Train(Train),
+    /// Writes the checkpoints to serve: random weights, the miniature and its guard.
+    Checkpoints(Checkpoints),
+    /// Generates and judges by a server and by the local engine; writes how often they differ.
+    Served(Served),
     /// Trains in three processes' worth of calls, two of them broken off; writes logs and event files for TensorBoard.
     Watch(Watch),
 }
@@ -76,6 +81,24 @@ struct Train {
 }
 
 #[derive(Debug, Args)]
+struct Checkpoints {
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Served {
+    /// Of `transformers serve`, with its /v1.
+    #[arg(long)]
+    url: String,
+    /// What `checkpoints` wrote.
+    #[arg(long)]
+    checkpoints: PathBuf,
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct Watch {
     #[arg(long)]
     model: PathBuf,
@@ -90,6 +113,10 @@ fn main() -> Result<(), Failure> {
         Command::Attach(arguments) => attach(&arguments),
         Command::Logits(arguments) => logits(&arguments),
         Command::Train(arguments) => train(&arguments),
+        Command::Checkpoints(arguments) => served::write_checkpoints(&arguments.out),
+        Command::Served(arguments) => {
+            served::compare(&arguments.url, &arguments.checkpoints, &arguments.out)
+        }
         Command::Watch(arguments) => watch::watch(&arguments.model, &arguments.out),
     }
 }

@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import fifty_steps
+import served
 import sft
 from common import GOLDEN, load, prompts, write_json
 from fifty_steps import EVERY_PROJECTION, lora
@@ -198,6 +199,10 @@ def every_claim(program, scratch):
         yield f"fifty steps in {claim}", largest, allowed
     for claim, largest in watched(program, scratch):
         yield claim, largest, 0.0
+    folder = scratch / "served"
+    folder.mkdir()
+    for claim, different in served.claims(ours, folder):
+        yield claim, different, 0.0
 
 
 def main():
