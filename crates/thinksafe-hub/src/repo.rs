@@ -69,14 +69,15 @@ pub enum Files {
 
 impl Files {
     /// Whether a file is part of a checkpoint: not the same weights in another format, nor what lies in folders.
-    #[expect(
-        clippy::case_sensitive_file_extension_comparisons,
-        reason = "loaders know these names in lower case alone"
-    )]
     pub(crate) fn is_of_checkpoint(name: &str) -> bool {
-        let weights = name.ends_with(".safetensors")
-            && (name.starts_with("model") || name.starts_with("adapter_model"));
-        !name.contains('/') && (weights || name.ends_with(".json") || name.ends_with(".jinja"))
+        match name.rsplit_once('.') {
+            Some((stem, _)) if stem.contains('/') => false,
+            Some((stem, "safetensors")) => {
+                stem.starts_with("model") || stem.starts_with("adapter_model")
+            }
+            Some((_, extension)) => matches!(extension, "json" | "jinja"),
+            None => false,
+        }
     }
 }
 

@@ -80,12 +80,16 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// The endpoint with the least to do, among those that do not rest if there are any.
-pub(crate) fn idlest(endpoints: &[Endpoint]) -> Option<&Endpoint> {
+/// The endpoint with the least to do: not the one that just failed, nor one that rests, if there are others.
+pub(crate) fn idlest<'e>(
+    endpoints: &'e [Endpoint],
+    failed: Option<&Endpoint>,
+) -> Option<&'e Endpoint> {
     let now = Instant::now();
-    endpoints
-        .iter()
-        .min_by_key(|endpoint| (endpoint.is_resting(now), endpoint.load.load(Ordering::Relaxed)))
+    endpoints.iter().min_by_key(|endpoint| {
+        let failed = failed.is_some_and(|failed| std::ptr::eq(failed, *endpoint));
+        (failed, endpoint.is_resting(now), endpoint.load.load(Ordering::Relaxed))
+    })
 }
 
 /// An address without what is before its host.
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn the_idlest_endpoint_that_does_not_rest_comes_first() {
         let endpoints = ["http://a/v1", "http://b/v1"].map(|url| Endpoint::new(url).unwrap());
-        let name = || idlest(&endpoints).unwrap().name();
+        let name = || idlest(&endpoints, None).unwrap().name();
         let first = endpoints[0].lease();
         assert_eq!(name(), "http://b/v1");
         endpoints[1].rest(Duration::from_hours(1));
@@ -139,5 +143,6 @@ mod tests {
         assert_eq!(name(), "http://b/v1");
         drop(first);
         assert_eq!(name(), "http://a/v1");
+        assert_eq!(idlest(&endpoints, Some(&endpoints[0])).unwrap().name(), "http://b/v1");
     }
 }

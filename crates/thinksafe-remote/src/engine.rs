@@ -39,7 +39,7 @@ use crate::server::{Rendering, Server};
 pub struct RemoteGenerator {
     shared: Arc<Shared>,
     identity: Identity,
-    runtime: Runtime,
+    event_loop: EventLoop,
     stop: Option<Arc<AtomicBool>>,
 }
 
@@ -60,8 +60,7 @@ impl RemoteGenerator {
         }
         let endpoints =
             server.urls.iter().map(|url| Endpoint::new(url)).collect::<Result<_, _>>()?;
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
-        let runtime = runtime.map_err(|source| Error::Runtime { source })?;
+        let event_loop = EventLoop::new()?;
         let identity = identity(server, &rendering);
         let writer = Writer {
             dialect: server.dialect,
@@ -72,7 +71,7 @@ impl RemoteGenerator {
         };
         let http = Http::new(server, &options)?;
         let shared = Arc::new(Shared { http, endpoints, writer, options });
-        Ok(Self { shared, identity, runtime, stop: None })
+        Ok(Self { shared, identity, event_loop, stop: None })
     }
 
     /// Ends a call with [`Error::Stopped`] soon after the flag is set. Requests in flight are given up, what was
@@ -99,10 +98,37 @@ impl Generate for RemoteGenerator {
             return Err(failed(Error::InsideRuntime));
         }
         let flight = Flight::new(&self.shared, self.stop.as_deref());
-        match self.runtime.block_on(flight.run(requests, sink)) {
+        match self.event_loop.block_on(flight.run(requests, sink)) {
             Ok(()) => Ok(()),
             Err(End::Engine(error)) => Err(failed(error)),
             Err(End::Sink(error)) => Err(error),
+        }
+    }
+}
+
+/// The event loop of an engine, on the caller's thread.
+#[derive(Debug)]
+struct EventLoop(Option<Runtime>);
+
+impl EventLoop {
+    fn new() -> Result<Self, Error> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        runtime.map(|runtime| Self(Some(runtime))).map_err(|source| Error::Runtime { source })
+    }
+
+    fn block_on(&self, work: impl Future<Output = Result<(), End>>) -> Result<(), End> {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(Error::Stopped.into()),
+        }
+    }
+}
+
+impl Drop for EventLoop {
+    /// Without waiting for anything, which is not allowed where an engine is dropped in asynchronous code.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }

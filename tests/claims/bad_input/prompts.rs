@@ -83,6 +83,12 @@ pub(super) const CASES: &[Bad] = &[
         input: "JSON that is no array",
         error: "Trace(Syntax",
         says: &["prompts.json", "array"],
+        attempt: |dir| file(dir, "prompts.json", format!(r#"{{"prompts": [{GOOD}]}}"#).as_bytes()),
+    },
+    Bad {
+        input: "JSON of one prompt in place of an array",
+        error: "Trace(MissingColumn",
+        says: &["prompts.json", "`label`", "`key`, `value`"],
         attempt: |dir| file(dir, "prompts.json", GOOD.as_bytes()),
     },
     Bad {

@@ -29,14 +29,16 @@ pub(super) struct Greeting {
 impl Shared {
     pub(super) async fn complete(&self, call: Call) -> Result<Completion, Error> {
         let mut tries = Tries { options: &self.options, key: call.key, failed: 0 };
+        let mut failed = None;
         loop {
-            let Some(endpoint) = endpoint::idlest(&self.endpoints) else {
+            let Some(endpoint) = endpoint::idlest(&self.endpoints, failed) else {
                 return Err(Error::Stopped);
             };
             if let Some(outcome) = self.once(endpoint, &call, &mut tries).await? {
                 let outcome = outcome.map_err(|refusal| refusal.error);
                 return Ok(Completion::new(call.id, outcome));
             }
+            failed = Some(endpoint);
         }
     }
 
@@ -168,7 +170,7 @@ impl Tries<'_> {
         }
         let wait = self.options.wait(self.key, self.failed - 1, asked);
         tracing::debug!(endpoint = endpoint.name(), tries = self.failed, ?wait, %failure, "try again");
-        // The others go elsewhere meanwhile: a dead server would otherwise be the idlest.
+        // The others go elsewhere meanwhile: a dead server is the idlest of all.
         endpoint.rest(wait);
         tokio::time::sleep(wait).await;
         Ok(())
