@@ -29,31 +29,7 @@ impl Writer {
         }
         let stops = self.rendering.chat().map(Chat::end_of_turn_ids).unwrap_or_default();
         let fields = match self.dialect {
-            Dialect::Vllm => json!({
-                "max_tokens": sampling.max_new_tokens,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "top_k": if sampling.top_k == 0 { -1 } else { i64::from(sampling.top_k) },
-                "min_p": sampling.min_p,
-                "repetition_penalty": sampling.repetition_penalty,
-                "presence_penalty": sampling.presence_penalty,
-                "frequency_penalty": 0.0,
-                "seed": seed.0 >> 1,
-                "stop_token_ids": stops,
-                "return_token_ids": true,
-            }),
-            Dialect::Sglang => json!({
-                "max_tokens": sampling.max_new_tokens,
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p,
-                "top_k": if sampling.top_k == 0 { -1 } else { i64::from(sampling.top_k) },
-                "min_p": sampling.min_p,
-                "repetition_penalty": sampling.repetition_penalty,
-                "presence_penalty": sampling.presence_penalty,
-                "frequency_penalty": 0.0,
-                "seed": seed.0 >> 1,
-                "stop_token_ids": stops,
-            }),
+            Dialect::Vllm | Dialect::Sglang => self.vllm(&sampling, seed, stops),
             Dialect::LlamaCpp => self.llama_cpp(&sampling, seed)?,
             Dialect::Transformers => self.transformers(&sampling, seed, stops)?,
             Dialect::OpenAi => self.open_ai(&sampling, seed)?,
@@ -62,6 +38,26 @@ impl Writer {
             body.extend(fields);
         }
         Ok(())
+    }
+
+    /// SGLang has taken over vLLM's fields, but for the ids in the answer.
+    fn vllm(&self, sampling: &Sampling, seed: SampleSeed, stops: &[u32]) -> Value {
+        let mut fields = json!({
+            "max_tokens": sampling.max_new_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": if sampling.top_k == 0 { -1 } else { i64::from(sampling.top_k) },
+            "min_p": sampling.min_p,
+            "repetition_penalty": sampling.repetition_penalty,
+            "presence_penalty": sampling.presence_penalty,
+            "frequency_penalty": 0.0,
+            "seed": seed.0 >> 1,
+            "stop_token_ids": stops,
+        });
+        if self.dialect == Dialect::Vllm {
+            fields["return_token_ids"] = json!(true);
+        }
+        fields
     }
 
     fn llama_cpp(&self, sampling: &Sampling, seed: SampleSeed) -> Result<Value, RequestError> {
