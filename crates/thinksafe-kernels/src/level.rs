@@ -1,5 +1,7 @@
 //! Which instructions the kernels were compiled for, chosen at run time.
 
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
 use crate::lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Ymm, Zmm};
@@ -16,6 +18,9 @@ pub enum Level {
     Avx512,
     /// The same with products of bf16 pairs (AVX-512 BF16).
     Avx512Bf16,
+    /// The same with products of bf16 in tiles (AMX), where the system allows them; their sums differ in the last bits
+    /// from those of the other levels.
+    Amx,
 }
 
 /// The body of a kernel: inlined into one function for each level.
@@ -36,6 +41,7 @@ impl Level {
             && is_x86_feature_detected!("avx512vl");
         let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
         match (avx2, avx512, bf16) {
+            (_, _, true) if amx::is_available() => Self::Amx,
             (_, _, true) => Self::Avx512Bf16,
             (_, true, _) => Self::Avx512,
             (true, ..) => Self::Avx2,
@@ -51,7 +57,7 @@ impl Level {
 
     /// Every level that this machine has, the portable one first.
     pub fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+        let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
         let best = all.iter().position(|level| *level == Self::detect());
         all[..=best.unwrap_or(0)].to_vec()
     }
@@ -64,7 +70,7 @@ impl Level {
             Self::Avx512 => unsafe { run_avx512(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512Bf16 => unsafe { run_avx512_bf16(kernel) },
+            Self::Avx512Bf16 | Self::Amx => unsafe { run_avx512_bf16(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { run_avx2(kernel) },

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::LANES;
+#[cfg(target_arch = "x86_64")]
+use crate::amx;
 use crate::lanes::Lanes;
-use crate::level::Kernel;
+use crate::level::{Kernel, Level};
 use crate::pack::{PackedMatrix, Panels};
 use crate::pool::{Pool, SharedSlice};
 use crate::round::round_row;
@@ -25,8 +27,9 @@ pub enum Arithmetic {
 /// `out = x · weightsᵀ` for `x` of `[M, K]` and `out` of `[M, N]`, both row-major.
 ///
 /// Each output is one sum over `k` in an order of its own by fused multiply-add, for every `M`, at every level and on
-/// every number of threads. (Only where a sum or a product comes below 1.2e-38, [`Arithmetic::Bf16`] differs between
-/// levels: the instruction takes such values for zero.)
+/// every number of threads. [`Arithmetic::Bf16`] differs between levels in two ways: tiles ([`Level::Amx`], for `K` in
+/// whole 32s) add even and odd inputs apart, 32 at a time; and where a sum or a product comes below 1.2e-38, instructions
+/// for bf16 take it for zero.
 ///
 /// # Panics
 /// If `x` or `out` has not `rows` rows of the matrix's width.
@@ -53,6 +56,12 @@ pub fn matmul(
             let x = pairs(x, inputs);
             let x = x.as_ref();
             multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out });
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Panels::Bf16(panels), Arithmetic::Bf16)
+            if pool.level() == Level::Amx && amx::divides(inputs) =>
+        {
+            amx::multiply(pool, (x, rows), (panels, outputs), &out);
         }
         (Panels::Bf16(panels), Arithmetic::Bf16) => ROUNDED.with_borrow_mut(|pairs| {
             let x = rounded(pool, x, inputs, pairs);

@@ -300,6 +300,15 @@ impl<'a, T> SharedSlice<'a, T> {
         Self { data: slice.as_mut_ptr(), length: slice.len(), borrow: PhantomData }
     }
 
+    /// A pointer to `from`, where there are `length` values. What threads write through such pointers must be disjoint.
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "a pointer into a slice that threads split")]
+    pub(crate) fn pointer(&self, from: usize, length: usize) -> *mut T {
+        assert!(from + length <= self.length, "a part of the slice");
+        // SAFETY: within bounds by the assertion.
+        unsafe { self.data.add(from) }
+    }
+
     /// The part `from..from + length`. No two threads may ask for overlapping parts; kernels split outputs.
     #[inline(always)]
     #[expect(unsafe_code, reason = "hands out the parts of a slice that threads split")]
