@@ -1,5 +1,7 @@
 //! The stack of layers between tokens and logits, one step at a time.
 
+use std::borrow::Cow;
+
 use thinksafe_kernels::{
     Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm, soft_cap,
 };
@@ -65,17 +67,14 @@ impl CpuDecoder {
             return Vec::new();
         }
         self.run(pool, store, rows);
-        let width = self.norm.len();
-        let wanted = rows.iter().zip(self.scratch.normed.chunks_exact(width));
-        let wanted = wanted.filter(|(row, _)| row.logits).flat_map(|(_, x)| x).copied();
-        let wanted: Vec<f32> = wanted.collect();
-        let mut logits = vec![0f32; wanted.len() / width * self.head.outputs()];
-        self.project(pool, &wanted, &mut logits);
+        let wanted = &self.scratch.normed;
+        let mut logits = vec![0f32; wanted.len() / self.norm.len() * self.head.outputs()];
+        self.project(pool, wanted, &mut logits);
         logits
     }
 
-    /// Runs a step and returns, for each row, the log-probability of the token that is said to follow it. Logits of
-    /// only some rows are in memory at a time.
+    /// Runs a step of rows that all want logits, and returns for each the log-probability of the token that is said to
+    /// follow it. Logits of only some rows are in memory at a time.
     ///
     /// # Panics
     /// If a token is not below the vocabulary's size, or there are not as many following tokens as rows.
@@ -120,7 +119,9 @@ impl CpuDecoder {
         }
     }
 
-    /// Runs the rows through all layers and leaves their normalised states in `normed`.
+    /// Runs the rows through all layers and leaves the normalised states of those whose logits are wanted in `normed`.
+    ///
+    /// Of the last layer the others leave keys and values, and no more: nothing would read it.
     fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) {
         self.embed(rows);
         self.turn(pool, rows);
@@ -128,6 +129,7 @@ impl CpuDecoder {
         let by = (pool, self.heads, self.arithmetic);
         let Heads { epsilon, residual, .. } = self.heads;
         let scratch = &mut self.scratch;
+        let mut rows = Cow::Borrowed(rows);
         for (index, layer) in self.layers.iter().enumerate() {
             let norm = (layer.input_norm.as_slice(), epsilon);
             if index == 0 {
@@ -136,7 +138,16 @@ impl CpuDecoder {
                 let delta = (scratch.delta.as_slice(), residual);
                 add_rms_norm(pool, &mut scratch.x, delta, norm, &mut scratch.normed);
             }
-            layer.forward(by, rows, &self.turns, (index, &mut *store), scratch);
+            layer.keep(by, (&rows, &self.turns), store.layer_mut(index), scratch);
+            if index + 1 == self.layers.len() && !rows.iter().all(|row| row.logits) {
+                scratch.narrow(&rows);
+                rows.to_mut().retain(|row| row.logits);
+                scratch.tiles.arrange(self.heads, &rows);
+            }
+            if rows.is_empty() {
+                return;
+            }
+            layer.forward(by, &rows, store.layer(index), scratch);
         }
         let norm = (self.norm.as_slice(), epsilon);
         let delta = (scratch.delta.as_slice(), residual);

@@ -7,7 +7,7 @@ use thinksafe_kernels::{
 use crate::cpu::attention::{Tiles, keep};
 use crate::cpu::decoder::Row;
 use crate::cpu::linear::Linear;
-use crate::cpu::store::KvStore;
+use crate::cpu::store::HeadBlocks;
 
 /// The weights of a layer.
 #[derive(Debug)]
@@ -72,23 +72,56 @@ pub(crate) struct Scratch {
     pub(crate) tiles: Tiles,
 }
 
+impl Scratch {
+    /// Leaves only the rows whose logits are wanted.
+    pub(crate) fn narrow(&mut self, rows: &[Row<'_>]) {
+        for values in [&mut self.x, &mut self.normed, &mut self.qkv] {
+            narrow(values, rows);
+        }
+        let mut wanted = rows.iter().map(|row| row.logits);
+        self.adapters.retain(|_| wanted.next() == Some(true));
+    }
+}
+
+/// Moves the rows of `[R, W]` whose logits are wanted to the front, and ends behind them.
+fn narrow(values: &mut Vec<f32>, rows: &[Row<'_>]) {
+    let width = values.len() / rows.len();
+    let mut end = 0;
+    for (index, _) in rows.iter().enumerate().filter(|(_, row)| row.logits) {
+        values.copy_within(index * width..(index + 1) * width, end);
+        end += width;
+    }
+    values.truncate(end);
+}
+
 impl Layer {
+    /// Queries, keys and values of the rows in `normed`, of which the store keeps keys and values.
+    pub(crate) fn keep<C: Element>(
+        &self,
+        (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
+        (rows, turns): (&[Row<'_>], &[f32]),
+        store: &mut [HeadBlocks<C>],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { normed, qkv, adapters, .. } = scratch;
+        self.qkv.forward((pool, arithmetic), (normed, adapters), qkv);
+        self.rotate(pool, heads, turns, qkv);
+        keep((pool, heads), rows, qkv, store);
+    }
+
     /// Adds the attention block to the stream and leaves what the feed-forward block reads in `normed`, then puts the
-    /// feed-forward block's result into `delta`, for the next layer to add.
+    /// feed-forward block's result into `delta`, for the next layer to add. The rows' queries are in `qkv`, what they
+    /// attend to is in the store.
     pub(crate) fn forward<C: Element>(
         &self,
         (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
         rows: &[Row<'_>],
-        turns: &[f32],
-        (index, store): (usize, &mut KvStore<C>),
+        store: &[HeadBlocks<C>],
         scratch: &mut Scratch,
     ) {
         let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, adapters, tiles } = scratch;
         let (count, by) = (rows.len(), (pool, arithmetic));
-        self.qkv.forward(by, (normed, adapters), qkv);
-        self.rotate(pool, heads, turns, qkv);
-        keep((pool, heads), rows, qkv, store.layer_mut(index));
-        tiles.attend((pool, heads), (rows, self.window), store.layer(index), qkv, mixed);
+        tiles.attend((pool, heads), (rows, self.window), store, qkv, mixed);
         self.o.forward(by, (mixed, adapters), delta);
         normalise((pool, heads), self.after_attention.as_deref(), delta, mixed);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);

@@ -19,7 +19,7 @@ use thinksafe_kernels::{Arithmetic, Element, Pool};
 
 use crate::cpu::decoder::{CpuDecoder, Row};
 use crate::cpu::store::KvStore;
-use crate::engine::{Backend, Segment};
+use crate::engine::{Backend, PageId, Segment};
 use crate::lora::LoadedLora;
 use crate::model::CausalLm;
 
@@ -84,7 +84,8 @@ impl<C: Element> CpuBackend for Native<C> {
         segments: &[Segment<'_>],
         following: &[u32],
     ) -> Vec<f64> {
-        let rows = self.rows(segments);
+        let mut rows = self.rows(segments);
+        rows.iter_mut().for_each(|row| row.logits = true);
         self.decoder.log_probabilities(pool, &mut self.store, (&rows, following))
     }
 }
@@ -92,6 +93,11 @@ impl<C: Element> CpuBackend for Native<C> {
 impl<C: Element> Backend for Native<C> {
     fn page_bytes(&self) -> usize {
         self.store.page_bytes()
+    }
+
+    fn copy(&mut self, from: PageId, to: PageId) -> bool {
+        self.store.copy(from, to);
+        true
     }
 
     fn mixes_adapters(&self) -> bool {

@@ -57,6 +57,19 @@ impl<C: Element> KvStore<C> {
         }
     }
 
+    /// Copies a page to another.
+    ///
+    /// # Panics
+    /// If they are the same.
+    pub(crate) fn copy(&mut self, from: PageId, to: PageId) {
+        self.hold(to);
+        for HeadBlocks(blocks) in self.layers.iter_mut().flatten() {
+            let pages = blocks.get_disjoint_mut([from.index(), to.index()]);
+            let [from, to] = pages.expect("two pages that there is memory for");
+            to.copy_from_slice(from);
+        }
+    }
+
     /// The heads of a layer.
     pub(crate) fn layer(&self, layer: usize) -> &[HeadBlocks<C>] {
         &self.layers[layer]

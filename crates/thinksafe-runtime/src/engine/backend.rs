@@ -32,6 +32,11 @@ pub(crate) trait Backend {
         true
     }
 
+    /// Copies the keys and values of a page that is held to another; false if that is not done here.
+    fn copy(&mut self, _from: PageId, _to: PageId) -> bool {
+        false
+    }
+
     /// Whether the segments of a step may be computed with different adapters.
     fn mixes_adapters(&self) -> bool {
         false

@@ -1,6 +1,6 @@
 //! The pages that sequences keep their keys and values in: who holds which, and which are worth keeping.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Positions whose keys and values one page holds, in all layers and heads.
 pub(crate) const TOKENS_PER_PAGE: usize = 16;
@@ -16,7 +16,7 @@ impl PageId {
 }
 
 /// A name for everything up to and including a page: pages with the same name hold the same keys and values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Prefix(u64);
 
 impl Prefix {
@@ -39,7 +39,8 @@ pub(crate) struct Pages {
     pages: Vec<Page>,
     free: Vec<PageId>,
     limit: usize,
-    known: HashMap<(Prefix, Tokens), (PageId, Prefix)>,
+    /// In order, so that pages that begin alike are side by side.
+    known: BTreeMap<(Prefix, Tokens), (PageId, Prefix)>,
     /// Remembered pages that nobody holds, by the moment at which the last holder left.
     idle: BTreeMap<u64, PageId>,
     last_prefix: u64,
@@ -63,7 +64,7 @@ impl Pages {
             pages: Vec::new(),
             free: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
-            known: HashMap::new(),
+            known: BTreeMap::new(),
             idle: BTreeMap::new(),
             last_prefix: Prefix::FIRST,
             moment: 0,
@@ -103,12 +104,27 @@ impl Pages {
     /// The page that continues `prefix` with these tokens, if it is remembered; it gets a holder.
     pub(crate) fn find(&mut self, prefix: Prefix, tokens: &Tokens) -> Option<(PageId, Prefix)> {
         let (page, prefix) = *self.known.get(&(prefix, *tokens))?;
-        let state = &mut self.pages[page.index()];
-        if state.holders == 0 {
-            self.idle.remove(&state.left);
-        }
-        state.holders += 1;
+        self.hold(page);
         Some((page, prefix))
+    }
+
+    /// The remembered page after `prefix` that begins with the most of these tokens, and with how many; it gets a holder.
+    pub(crate) fn find_beginning(
+        &mut self,
+        prefix: Prefix,
+        tokens: &[u32],
+    ) -> Option<(PageId, usize)> {
+        // Zeros come first: a page that begins with all of a few tokens is the next after them.
+        let mut key = (prefix, Tokens::default());
+        key.1.iter_mut().zip(tokens).for_each(|(place, token)| *place = *token);
+        let neighbours = [self.known.range(..key).next_back(), self.known.range(key..).next()];
+        let after_prefix = neighbours.into_iter().flatten().filter(|((p, _), _)| *p == prefix);
+        let (page, count) = after_prefix
+            .map(|((_, held), (page, _))| (*page, common(held, tokens)))
+            .max_by_key(|(_, count)| *count)
+            .filter(|(_, count)| *count > 0)?;
+        self.hold(page);
+        Some((page, count))
     }
 
     /// Remembers a full page, and returns the name of what it ends.
@@ -126,6 +142,15 @@ impl Pages {
     /// Pages that are held, and pages in all.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
         (self.pages.len() - self.free.len() - self.idle.len(), self.limit)
+    }
+
+    /// Gives a page another holder.
+    fn hold(&mut self, page: PageId) {
+        let state = &mut self.pages[page.index()];
+        if state.holders == 0 {
+            self.idle.remove(&state.left);
+        }
+        state.holders += 1;
     }
 
     /// A page that was never used.
@@ -147,6 +172,11 @@ impl Pages {
     }
 }
 
+/// How many tokens both begin with.
+fn common(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +196,34 @@ mod tests {
         assert_eq!(pages.find(after_a, &tokens(0)), None);
         assert_eq!(pages.find(Prefix::start(Some(0)), &tokens(0)), None);
         assert_eq!(pages.find(Prefix::start(Some(1)), &tokens(0)), None);
+    }
+
+    #[test]
+    fn of_pages_that_begin_alike_the_one_that_has_most_in_common_is_found() {
+        let mut pages = Pages::new(8);
+        let start = Prefix::start(None);
+        let beginning = |first: &[u32]| {
+            let mut tokens = [9; TOKENS_PER_PAGE];
+            tokens[..first.len()].copy_from_slice(first);
+            tokens
+        };
+        for first in [[5, 1, 1], [5, 2, 2], [5, 2, 7], [6, 0, 0]] {
+            let page = pages.allocate().unwrap();
+            pages.remember(start, &beginning(&first), page);
+            pages.release(page);
+        }
+        let mut found = |prefix, tokens: &[u32]| {
+            let (page, count) = pages.find_beginning(prefix, tokens)?;
+            pages.release(page);
+            Some((page.index(), count))
+        };
+        assert_eq!(found(start, &[5, 1, 3, 4]), Some((0, 2)));
+        assert_eq!(found(start, &[5, 2, 7, 9]), Some((2, 4)));
+        assert_eq!(found(start, &[5]).map(|(_, count)| count), Some(1));
+        assert_eq!(found(start, &beginning(&[6, 0, 0])), Some((3, TOKENS_PER_PAGE)));
+        assert_eq!(found(start, &[4, 5]), None);
+        assert_eq!(found(start, &[]), None);
+        assert_eq!(found(Prefix::start(Some(0)), &[5, 2]), None);
     }
 
     #[test]

@@ -160,7 +160,29 @@ impl<'c> Scheduler<'c> {
         let waits = sequence
             .next_page()
             .is_some_and(|tokens| !self.beginnings.insert((sequence.prefix, *tokens)));
-        if waits { 0 } else { sequence.pending().min(most) }
+        if waits {
+            return 0;
+        }
+        self.copy_beginning(index);
+        self.running[index].pending().min(most)
+    }
+
+    /// Copies the beginning of a page of others that a sequence has in common with it.
+    fn copy_beginning(&mut self, index: usize) {
+        let sequence = &self.running[index];
+        let Some((from, count)) =
+            self.pages.find_beginning(sequence.prefix, sequence.next_beginning())
+        else {
+            return;
+        };
+        if let Some(to) = self.allocate() {
+            if self.backend.copy(from, to) {
+                self.running[index].take_copied(to, count);
+            } else {
+                self.pages.release(to);
+            }
+        }
+        self.pages.release(from);
     }
 
     /// Gives a sequence the pages for `count` more tokens. If there are none, the last sequence gives up its own; false

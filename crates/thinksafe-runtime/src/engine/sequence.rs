@@ -102,6 +102,22 @@ impl<'c> Sequence<'c> {
         (whole && self.pending() > TOKENS_PER_PAGE).then_some(next)
     }
 
+    /// The tokens of the page that is computed next, whole or not, if nothing of it is computed; not the last of all, for
+    /// the same reason.
+    pub(crate) fn next_beginning(&self) -> &[u32] {
+        let has_page = self.computed < self.pages.len() * TOKENS_PER_PAGE;
+        let end = if has_page { self.computed } else { self.tokens.len() - 1 };
+        let end = end.min(self.computed + TOKENS_PER_PAGE);
+        &self.tokens[self.computed..end]
+    }
+
+    /// Takes a page of its own that the next tokens were copied to.
+    pub(crate) fn take_copied(&mut self, page: PageId, count: usize) {
+        self.pages.push(page);
+        self.computed += count;
+        self.counters.shared_tokens += count as u64;
+    }
+
     /// Takes over a page that holds the next tokens.
     pub(crate) fn share(&mut self, page: PageId, prefix: Prefix) {
         self.pages.push(page);

@@ -43,6 +43,26 @@ fn tokens_of_shared_pages_are_counted() {
 }
 
 #[test]
+fn the_tokens_that_a_page_begins_with_are_copied_and_nothing_changes() {
+    let prompt = |own: u32| [vec![7; 20], vec![own; 20]].concat();
+    let request = |i: u64| ids(i, prompt(i as u32 + 10), 8);
+    let mut together = engine(EngineOptions { step_tokens: 200, ..small() });
+    let mut texts = Vec::new();
+    let requests = (0..3).map(request);
+    let sink = &mut |completion: Completion| {
+        let text = completion.outcome.unwrap().ids;
+        texts.push((completion.id, completion.counters.shared_tokens, text));
+        Ok(())
+    };
+    together.generate(&mut requests.into_iter(), sink).unwrap();
+    for (id, shared, text) in texts {
+        assert_eq!(shared, if id == 0 { 0 } else { 20 });
+        let alone = one(&mut engine(small()), request(id)).unwrap();
+        assert_eq!(alone.ids, text, "request {id}");
+    }
+}
+
+#[test]
 fn a_sequence_that_loses_its_pages_is_counted_and_answered() {
     // Each enters with two pages and grows to five; nine do not hold three such.
     let requests = || (0..3).map(|i| ids(i, vec![5 + i as u32; 20], 50)).collect::<Vec<_>>();
