@@ -1,0 +1,84 @@
+//! What has to be known of a comparison before its numbers are quoted.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{AskedRun, ComparedBenchmark, Comparison, NotCompared, Reason};
+use crate::benchmark::Settings;
+use crate::report::sentence;
+
+/// A sentence a run: what it did against the first.
+pub(super) fn leads(comparison: &Comparison) -> Vec<String> {
+    let headlines = comparison.headlines();
+    let [first, others @ ..] = comparison.runs() else { return Vec::new() };
+    let against = |run: &String| sentence::against(&headlines, first, run);
+    others.iter().map(against).filter(|sentence| !sentence.is_empty()).collect()
+}
+
+/// What is not compared, left out, or asked in several ways: a sentence each.
+pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
+    let not_compared = comparison.not_compared.iter().map(not_compared);
+    let asked = comparison.benchmarks.iter().flat_map(|benchmark| {
+        let left_out = benchmark.asked.iter().filter_map(|run| left_out(&benchmark.benchmark, run));
+        left_out.chain(asked_differently(benchmark))
+    });
+    not_compared.chain(asked).collect()
+}
+
+fn not_compared(what: &NotCompared) -> String {
+    let name = match &what.metric {
+        Some(metric) => format!("{}, {metric}", what.benchmark),
+        None => what.benchmark.clone(),
+    };
+    match &what.reason {
+        Reason::Missing(runs) => format!("{name}: not compared, missing from {}.", runs.join(", ")),
+        Reason::NoSharedItem => format!("{name}: not compared, no item is in all runs."),
+        Reason::OtherJudges(judges) => {
+            format!("{name}: not compared, judged by {} in turn.", judges.join(", "))
+        }
+    }
+}
+
+fn left_out(benchmark: &str, asked: &AskedRun) -> Option<String> {
+    let left_out = &asked.left_out;
+    let count = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
+    let parts = [
+        count(left_out.items, "items that another run lacks"),
+        count(left_out.changed, "items with another text or answer in another run"),
+        count(left_out.samples.into(), "samples of each item that another run lacks"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty())
+        .then(|| format!("{benchmark}: left out of {} are {}.", asked.run, parts.join(", ")))
+}
+
+/// The settings that differ, each with its value in the order of the runs.
+fn asked_differently(benchmark: &ComparedBenchmark) -> Option<String> {
+    let ways: Vec<BTreeMap<String, Value>> =
+        benchmark.asked.iter().map(|asked| flat(&asked.settings)).collect();
+    let first = ways.first()?;
+    let difference = |name: &String| {
+        let values: Vec<Option<&Value>> = ways.iter().map(|way| way.get(name)).collect();
+        let differs = values.iter().any(|value| *value != values[0]);
+        let shown = values.iter().map(|value| value.map_or_else(String::new, Value::to_string));
+        differs.then(|| format!("{name} {}", shown.collect::<Vec<_>>().join(" and ")))
+    };
+    let differences: Vec<String> = first.keys().filter_map(difference).collect();
+    (!differences.is_empty()).then(|| {
+        format!("{}: not asked alike, with {}.", benchmark.benchmark, differences.join("; "))
+    })
+}
+
+/// Settings by name, those of sampling among them.
+fn flat(settings: &Settings) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    let value = serde_json::to_value(settings).unwrap_or_default();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(inner) => flat.extend(inner.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            value => _ = flat.insert(name.clone(), value.clone()),
+        }
+    }
+    flat
+}
