@@ -195,8 +195,8 @@ fn items_of_one_run_are_left_out_counted_and_named() {
     assert_eq!(tuned.change.unwrap().difference.pairs, 9);
 
     let (first, second) = (
-        "sums: left out of base are 5 items that another run lacks, 1 items with another text or answer in another run.",
-        "1 samples of each item that another run lacks.",
+        "sums: left out of base, items that another run lacks: 5; items with another text or answer in another run: 1.",
+        "in another run: 1; samples of each item that another run lacks: 1.",
     );
     let not_alike = "sums: not asked alike, with samples 1 and 2.";
     for text in [
@@ -252,6 +252,8 @@ fn truncated_and_undetermined_are_columns_of_their_own() {
     assert_eq!(tuned.estimate.unscored[&Unscored::Undetermined], 1);
     let text = comparison.to_text();
     let header = text.lines().find(|line| line.contains("truncated")).unwrap();
+    let is_average = |line: &str| line.starts_with("harmful responses  tuned");
+    assert!(text.lines().any(is_average), "{text}");
     let row = text.lines().filter(|line| line.starts_with("requests") && line.contains("tuned"));
     let row = row.last().unwrap();
     for column in ["truncated", "undetermined"] {
@@ -283,10 +285,10 @@ fn the_page_is_inert_leads_with_the_result_and_hides_requests() {
     page::assert_well_formed(&page);
     let header = page.split("</header>").next().unwrap();
     assert!(
-        header.contains("against base: harmful responses fell from 44.4 % to 0.0 %"),
+        header.contains("against base: harmful responses fell from 44.4\u{a0}% to 0.0\u{a0}%"),
         "{header}"
     );
-    assert!(header.contains("answer accuracy rose from 52.6 % to 100.0 %"), "{header}");
+    assert!(header.contains("answer accuracy rose from 52.6\u{a0}% to 100.0\u{a0}%"), "{header}");
     assert_eq!(header.matches("class=\"lead\"").count(), 2);
     for title in ["Safety against reasoning", "Change by benchmark", "sums: answer accuracy"] {
         assert!(page.contains(&format!("<b>{title}</b>")), "{title}");

@@ -195,7 +195,7 @@ fn the_page_is_self_contained_and_quotes_no_data() {
     for absent in ["<i>one", "<people>", "prompt 1"] {
         assert!(!html.contains(absent), "{absent}");
     }
-    let lead = "<p class=\"lead\">&lt;i&gt;one finds 66.7 % of unsafe responses and calls 50.0 % of the others unsafe, and \
+    let lead = "<p class=\"lead\">&lt;i&gt;one finds 66.7\u{a0}% of unsafe responses and calls 50.0\u{a0}% of the others unsafe, and \
         could not tell of 1 (a &lt;small&gt; set).</p>";
     assert!(html.contains(lead), "{html}");
     for present in ["<svg ", "a &lt;small&gt; set", "Krippendorff", "ROC", "Reliability", "made up"]

@@ -95,8 +95,7 @@ fn tables_show_rates_intervals_changes_and_what_is_unscored() {
 #[test]
 fn the_result_is_a_sentence_above_everything() {
     let report = report();
-    let sentence =
-        "after against before: answer accuracy rose from 26.3 % to 78.9 % (+52.6 points [";
+    let sentence = "after against before: answer accuracy rose from 26.3\u{a0}% to 78.9\u{a0}%.";
     assert!(report.to_text().lines().nth(1).unwrap().starts_with(sentence), "{}", report.to_text());
     let page = report.to_html();
     let header = page.split("</header>").next().unwrap();

@@ -49,7 +49,7 @@ fn draw(svg: &mut Svg, scale: &Scale, middle: f64, bar: &Bar) {
     let class = series_class(bar.series);
     svg.line(&format!("whisker {class}"), (scale.at(low), middle), (scale.at(high), middle));
     svg.circle(&format!("dot {class}"), (scale.at(value), middle), 4.5);
-    let label = minus(&format!("{value:+.1}"));
+    let label = if value.abs() < 0.05 { "0.0".to_owned() } else { minus(&format!("{value:+.1}")) };
     svg.text("value", (WIDTH - 2.0, middle + 4.0), Anchor::End, &label);
 }
 

@@ -13,7 +13,12 @@ pub(super) fn all(comparison: &Comparison) -> Vec<Figure> {
 
 fn changes(comparison: &Comparison) -> Option<Figure> {
     let group = |(benchmark, metric): (&ComparedBenchmark, &ComparedMetric)| BarGroup {
-        name: format!("{}: {} ({})", benchmark.benchmark, metric.metric.name, wish(metric)),
+        name: format!(
+            "{}: {}, {} is better",
+            benchmark.benchmark,
+            metric.metric.name,
+            wish(metric)
+        ),
         bars: bars(metric, |run| run.change.as_ref()),
     };
     let groups: Vec<BarGroup> = metrics(comparison).map(group).collect();

@@ -6,7 +6,7 @@ use super::remarks::{leads, remarks};
 use super::{Comparison, figures, table};
 use crate::report::browser;
 use crate::report::headline::{Headline, HeadlineRun, shown};
-use crate::report::sections::{class, engines, fold, html_table, tiles, top, wish};
+use crate::report::sections::{class, engines, fold, html_table, minus, tiles, top, wish};
 use crate::report::table::{change, percent};
 
 /// The whole page.
@@ -65,7 +65,7 @@ fn cell(headline: &Headline, run: Option<&HeadlineRun>) -> String {
     let Some(run) = run else { return "<td class=\"number\">-</td>".to_owned() };
     let verdict = class(run.verdict(headline.aspect));
     let changed = run.change.map_or(String::new(), |interval| {
-        format!("<br><span class=\"range\">{}</span>", change(interval).replace('-', "\u{2212}"))
+        format!("<br><span class=\"range\">{}</span>", minus(&change(interval)))
     });
     format!(
         "<td class=\"number {verdict}\"><b class=\"to\">{}</b>{changed}</td>",

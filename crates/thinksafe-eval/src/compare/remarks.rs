@@ -42,15 +42,15 @@ fn not_compared(what: &NotCompared) -> String {
 
 fn left_out(benchmark: &str, asked: &AskedRun) -> Option<String> {
     let left_out = &asked.left_out;
-    let count = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
+    let count = |what: &str, n: u64| (n > 0).then(|| format!("{what}: {n}"));
     let parts = [
-        count(left_out.items, "items that another run lacks"),
-        count(left_out.changed, "items with another text or answer in another run"),
-        count(left_out.samples.into(), "samples of each item that another run lacks"),
+        count("items that another run lacks", left_out.items),
+        count("items with another text or answer in another run", left_out.changed),
+        count("samples of each item that another run lacks", left_out.samples.into()),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty())
-        .then(|| format!("{benchmark}: left out of {} are {}.", asked.run, parts.join(", ")))
+        .then(|| format!("{benchmark}: left out of {}, {}.", asked.run, parts.join("; ")))
 }
 
 /// The settings that differ, each with its value in the order of the runs.

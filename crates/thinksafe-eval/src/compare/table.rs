@@ -3,15 +3,17 @@
 use super::remarks::{leads, remarks};
 use super::{AskedRun, Change, ComparedBenchmark, ComparedMetric, Comparison, MeasuredRun};
 use crate::estimate::Estimate;
-use crate::report::latex;
 use crate::report::table::{
     REASONS, Table, aligned, change, interval, markdown, markdown_cell, percent,
 };
+use crate::report::{HeadlineRun, latex};
+use crate::score::Unscored;
 use crate::statistics::shown_p_value;
 
 pub(super) fn to_text(comparison: &Comparison) -> String {
     let lines = leads(comparison).into_iter().chain(remarks(comparison));
-    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    let line = |line: String| format!("{line}\n");
+    let lines: String = lines.map(line).collect();
     let tables =
         tables(comparison).map(|(title, table)| format!("\n{title}\n\n{}", aligned(&table)));
     format!("{}\n{lines}{}", comparison.title, tables.concat())
@@ -35,8 +37,26 @@ pub(super) fn to_latex(comparison: &Comparison) -> String {
     format!("{}{lines}{}", comment(&comparison.title), tables.concat())
 }
 
-fn tables(comparison: &Comparison) -> [(&'static str, Table); 2] {
-    [(CHANGES, changes(comparison)), (COVERAGE, coverage(comparison))]
+fn tables(comparison: &Comparison) -> [(&'static str, Table); 3] {
+    [
+        (AVERAGES, averages(comparison)),
+        (CHANGES, changes(comparison)),
+        (COVERAGE, coverage(comparison)),
+    ]
+}
+
+/// The result in a few rows.
+fn averages(comparison: &Comparison) -> Table {
+    let rows = comparison.headlines().into_iter().flat_map(|headline| {
+        let row = move |run: HeadlineRun| {
+            let average = headline.name.to_lowercase();
+            let changed = run.change.map_or_else(missing, change);
+            vec![average, run.run, headline.benchmarks.to_string(), interval(run.rate), changed]
+        };
+        headline.runs.into_iter().map(row)
+    });
+    let header = ["average", "run", "benchmarks", "rate, %", "change, points"];
+    table(header.into_iter(), rows.collect(), 2)
 }
 
 /// Rates and changes, a row a run.
@@ -85,7 +105,7 @@ pub(super) fn coverage(comparison: &Comparison) -> Table {
         };
     let header = ["benchmark", "metric", "run", "shared responses", "scored", "in both"]
         .into_iter()
-        .chain(REASONS.map(|reason| reason.as_str()))
+        .chain(REASONS.map(Unscored::as_str))
         .chain(["rate could be", "items left out", "mean tokens"]);
     table(header, rows(comparison).map(row).collect(), 3)
 }
@@ -124,6 +144,8 @@ fn missing() -> String {
 }
 
 const NUMBERS: [&str; 4] = ["rate, %", "change, points", "p", "adjusted p"];
+const AVERAGES: &str =
+    "Averages over benchmarks, in percent of responses, with 95 % confidence intervals.";
 pub(super) const CHANGES: &str = "Percent of responses with 95 % confidence intervals; change from the first run over the \
                                   responses that both have a score for, with Newcombe's paired interval; p of no change \
                                   by McNemar's exact test, or sign flips where that does not apply, and adjusted for the \

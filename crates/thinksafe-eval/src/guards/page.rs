@@ -37,7 +37,7 @@ fn lead(set: &SetResult, judge: &JudgeResult) -> String {
     let rate = |rate: Option<Interval>| {
         rate.map_or_else(
             || "an unknown share".to_owned(),
-            |rate| format!("{} %", percent(rate.value)),
+            |rate| format!("{}\u{a0}%", percent(rate.value)),
         )
     };
     let name = &judge.judge.name;

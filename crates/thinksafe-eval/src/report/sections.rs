@@ -5,7 +5,7 @@ use thinksafe_core::judge::JudgeIdentity;
 use thinksafe_plot::escape;
 
 use super::headline::{Headline, Verdict, shown};
-use super::table::{self, Table, interval, percent};
+use super::table::{self, Table, change, interval, percent};
 use super::{Report, figures, sentence};
 use crate::benchmark::Settings;
 use crate::score::Aspect;
@@ -62,10 +62,13 @@ fn tile(headline: &Headline) -> String {
         (format!("<span class=\"to\">{}<small>%</small></span>", percent(last.value)), range(last))
     };
     let wish = wish(headline.aspect);
+    let changed = run.change.map_or(String::new(), |interval| {
+        format!("<p class=\"ranges\">{} points</p>", minus(&change(interval)))
+    });
     let verdict = class(run.verdict(headline.aspect));
     format!(
         "<div class=\"tile {verdict}\"><h2>{}</h2><p class=\"numbers\">{numbers}</p><p class=\"ranges\">{ranges}</p>\
-         <p class=\"note\">{over}, {wish}</p></div>",
+         {changed}<p class=\"note\">{over}, {wish}</p></div>",
         headline.name
     )
 }
@@ -219,8 +222,7 @@ pub(crate) fn html_table(table: &Table) -> String {
         .concat();
     let cell = |(column, text): (usize, &String)| {
         let text = escape(text);
-        // A true minus sign, as wide as the plus.
-        let text = if column < table.words { text } else { text.replace('-', "\u{2212}") };
+        let text = if column < table.words { text } else { minus(&text) };
         format!("<td{}>{}</td>", class(column), with_faint_interval(&text))
     };
     let row = |row: &Vec<String>| {
@@ -231,6 +233,11 @@ pub(crate) fn html_table(table: &Table) -> String {
     format!(
         "<div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+}
+
+/// Numbers with true minus signs, as wide as the plus.
+pub(crate) fn minus(numbers: &str) -> String {
+    numbers.replace('-', "\u{2212}")
 }
 
 /// Sets the bracketed part of an escaped number cell back a little.

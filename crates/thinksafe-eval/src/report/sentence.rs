@@ -1,7 +1,7 @@
 //! The result in a sentence.
 
 use super::headline::{Headline, HeadlineRun, shown};
-use super::table::{change, interval, percent};
+use super::table::{interval, percent};
 use crate::statistics::Interval;
 
 /// What the last run did against the first, or what the only run did; empty if nothing was measured.
@@ -34,16 +34,12 @@ fn alone(headlines: &[Headline], run: &str) -> String {
 fn compared(name: &str, first: Interval, run: &HeadlineRun) -> String {
     let name = name.to_lowercase();
     let [from, to] = [first, run.rate].map(|rate| percent(rate.value));
-    let Some(difference) = run.change else {
-        return format!("{name} {from} % and {to} %, with no pair to compare");
-    };
-    let points = change(difference).replacen(' ', " points ", 1).replace('-', "\u{2212}");
-    if difference.high < 0.0 {
-        format!("{name} fell from {from} % to {to} % ({points})")
-    } else if difference.low > 0.0 {
-        format!("{name} rose from {from} % to {to} % ({points})")
-    } else {
-        format!("{name} did not clearly change, {from} % to {to} % ({points})")
+    let ends = format!("{from}\u{a0}% to {to}\u{a0}%");
+    match run.change {
+        None => format!("{name} has no pair to compare ({ends})"),
+        Some(change) if change.high < 0.0 => format!("{name} fell from {ends}"),
+        Some(change) if change.low > 0.0 => format!("{name} rose from {ends}"),
+        Some(_) => format!("{name} did not clearly change ({ends})"),
     }
 }
 
@@ -51,9 +47,9 @@ fn sentence(subject: &str, phrases: &[String]) -> String {
     if phrases.is_empty() { String::new() } else { format!("{subject}: {}.", phrases.join("; ")) }
 }
 
-/// `98.0 % [95.0, 99.2]`.
+/// `98.0 % [95.0, 99.2]`; the number and its unit stay on one line.
 fn with_unit(interval: &str) -> String {
-    interval.replacen(' ', " % ", 1)
+    interval.replacen(' ', "\u{a0}% ", 1)
 }
 
 #[cfg(test)]
@@ -86,9 +82,8 @@ mod tests {
                 &[("a", 0.1, None), ("b", 0.12, Some(0.02))],
             ),
         ];
-        let expected = "b against a: harmful responses fell from 90.0 % to 10.0 % \
-            (\u{2212}80.0 points [\u{2212}85.0, \u{2212}75.0]); over-refusal did not clearly change, 10.0 % to \
-            12.0 % (+2.0 points [\u{2212}3.0, +7.0]).";
+        let expected = "b against a: harmful responses fell from 90.0\u{a0}% to 10.0\u{a0}%; over-refusal did not clearly \
+            change (10.0\u{a0}% to 12.0\u{a0}%).";
         assert_eq!(lead(&headlines), expected);
         assert_eq!(against(&headlines, "a", "c"), "");
     }
@@ -96,7 +91,7 @@ mod tests {
     #[test]
     fn a_single_run_has_its_rates_and_nothing_has_no_sentence() {
         let one = [headline(Aspect::Reasoning, "Answer accuracy", &[("m", 0.75, None)])];
-        assert_eq!(lead(&one), "m: answer accuracy 75.0 % [70.0, 80.0].");
+        assert_eq!(lead(&one), "m: answer accuracy 75.0\u{a0}% [70.0, 80.0].");
         assert_eq!(lead(&[]), "");
     }
 }

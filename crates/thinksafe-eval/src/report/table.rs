@@ -14,7 +14,7 @@ pub(crate) struct Table {
 
 pub(super) fn to_text(report: &Report) -> String {
     let results = aligned(&results(report));
-    let (title, lead) = (&report.title, lead(report, |text| text.to_owned()));
+    let (title, lead) = (&report.title, lead(report, str::to_owned));
     format!("{title}\n{lead}{UNITS}\n\n{results}\n{}", remarks(report, "*", aligned))
 }
 
