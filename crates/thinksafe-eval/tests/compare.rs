@@ -254,8 +254,8 @@ fn truncated_and_undetermined_are_columns_of_their_own() {
     let header = text.lines().find(|line| line.contains("truncated")).unwrap();
     let is_average = |line: &str| line.starts_with("harmful responses  tuned");
     assert!(text.lines().any(is_average), "{text}");
-    let row = text.lines().filter(|line| line.starts_with("requests") && line.contains("tuned"));
-    let row = row.last().unwrap();
+    let is_row = |line: &&str| line.starts_with("requests") && line.contains("tuned");
+    let row = text.lines().rfind(is_row).unwrap();
     for column in ["truncated", "undetermined"] {
         let end = header.find(column).unwrap() + column.len();
         assert_eq!(&row[end - 2..end], " 1", "{column}: {row}");
@@ -264,6 +264,9 @@ fn truncated_and_undetermined_are_columns_of_their_own() {
         assert!(table.contains("truncated") && table.contains("undetermined"), "{table}");
     }
     assert!(comparison.to_html().contains("undetermined</th>"));
+    // One of twenty is not worth a word, two are.
+    let remark = "requests, harmful responses: tuned has no score for 2 of 20 responses, which its rate leaves out.";
+    assert!(text.contains(remark) && !text.contains("sums, answer accuracy: tuned"), "{text}");
 }
 
 #[test]

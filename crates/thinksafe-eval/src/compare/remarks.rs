@@ -8,6 +8,9 @@ use super::{AskedRun, ComparedBenchmark, Comparison, NotCompared, Reason};
 use crate::benchmark::Settings;
 use crate::report::sentence;
 
+/// Which share of responses without a score is said.
+const NOTABLE: f64 = 0.05;
+
 /// A sentence a run: what it did against the first.
 pub(super) fn leads(comparison: &Comparison) -> Vec<String> {
     let headlines = comparison.headlines();
@@ -21,7 +24,7 @@ pub(super) fn remarks(comparison: &Comparison) -> Vec<String> {
     let not_compared = comparison.not_compared.iter().map(not_compared);
     let asked = comparison.benchmarks.iter().flat_map(|benchmark| {
         let left_out = benchmark.asked.iter().filter_map(|run| left_out(&benchmark.benchmark, run));
-        left_out.chain(asked_differently(benchmark))
+        left_out.chain(asked_differently(benchmark)).chain(unscored(benchmark))
     });
     not_compared.chain(asked).collect()
 }
@@ -51,6 +54,21 @@ fn left_out(benchmark: &str, asked: &AskedRun) -> Option<String> {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty())
         .then(|| format!("{benchmark}: left out of {}, {}.", asked.run, parts.join("; ")))
+}
+
+/// The runs whose rate leaves out more than [`NOTABLE`] of the responses: it says little of them.
+fn unscored(benchmark: &ComparedBenchmark) -> impl Iterator<Item = String> + '_ {
+    let runs = benchmark.metrics.iter().flat_map(|m| m.runs.iter().map(move |run| (m, run)));
+    runs.filter_map(|(metric, run)| {
+        let (without, scored) = (run.estimate.unscored_total(), run.estimate.scored);
+        let all = without + scored;
+        (without as f64 > NOTABLE * all as f64).then(|| {
+            format!(
+                "{}, {}: {} has no score for {without} of {all} responses, which its rate leaves out.",
+                benchmark.benchmark, metric.metric.name, run.run
+            )
+        })
+    })
 }
 
 /// The settings that differ, each with its value in the order of the runs.
