@@ -2,6 +2,7 @@
 //! exchanges, fine-tuning as people watch it, and the small steps from one crate's words to another's.
 
 mod bar;
+mod choice;
 mod inputs;
 mod labeled;
 mod published;
@@ -11,6 +12,7 @@ mod training;
 mod words;
 
 pub use bar::Bar;
+pub use choice::Choice;
 pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use labeled::{miniature_exchanges, xstest_files};
 pub use published::{Judges, Published};

@@ -93,6 +93,16 @@ impl RunDir {
         self.root.join("report.json")
     }
 
+    /// The comparison of runs as data.
+    pub fn comparison_json(&self) -> PathBuf {
+        self.root.join("comparison.json")
+    }
+
+    /// The comparison of runs as a page.
+    pub fn comparison_html(&self) -> PathBuf {
+        self.root.join("comparison.html")
+    }
+
     /// The report as a page.
     pub fn report_html(&self) -> PathBuf {
         self.root.join("report.html")

@@ -1,8 +1,10 @@
-//! Writes the report of made-up runs, for those who change the page: one look at every section.
+//! Writes the report and the comparison of made-up runs, for those who change the pages: one look at every section.
 //!
-//! `cargo run -p thinksafe-eval --example report_preview -- DIR` writes `DIR/report.json` and `DIR/report.html`.
+//! `cargo run -p thinksafe-eval --example report_preview -- DIR` writes `report.html` and `comparison.html` there, each with
+//! its JSON and its LaTeX.
 
 use thinksafe_core::Error as CoreError;
+use thinksafe_core::fs;
 use thinksafe_core::generate::Request;
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::judge::{Exchange, Judge, JudgeIdentity, Judgement};
@@ -14,6 +16,7 @@ use thinksafe_core::testing::ScriptedGenerator;
 use thinksafe_core::verdict::{Refusal, Safety, Verdict};
 use thinksafe_eval::answer::ExtractedAnswer;
 use thinksafe_eval::benchmark::{Benchmark, Item, Settings};
+use thinksafe_eval::compare;
 use thinksafe_eval::evaluate::{Evaluated, evaluate};
 use thinksafe_eval::report::{Drops, LossPoint, Report, Timing};
 use thinksafe_eval::scorer::{AnswerAccuracy, HarmfulRate, RefusalRate};
@@ -65,7 +68,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             dropped: reasons.into_iter().zip(counts).collect(),
         });
     }
-    Ok(report.save(&dir)?)
+    report.save(&dir)?;
+    let runs: Vec<compare::Run<'_>> = report
+        .runs()
+        .iter()
+        .map(|run| compare::Run::new(run, &report, run))
+        .collect::<Result<_, _>>()?;
+    let comparison = compare::compare("Three made-up runs", &runs, 1000, Seed(4))?;
+    comparison.save(&dir)?;
+    fs::write_atomic(dir.root().join("report.tex"), report.to_latex())?;
+    fs::write_atomic(dir.root().join("comparison.tex"), comparison.to_latex())?;
+    Ok(fs::write_atomic(dir.root().join("comparison.md"), comparison.to_markdown())?)
 }
 
 const SETS: [(&str, PromptLabel); 5] = [

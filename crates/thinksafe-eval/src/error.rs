@@ -144,6 +144,45 @@ pub enum Error {
         /// The benchmark's name.
         benchmark: String,
     },
+    /// A run was asked other items of a benchmark than the report's first run.
+    #[error(
+        "run {run} was asked other items of benchmark {benchmark} than the report's first run: {added} that it lacks, \
+         {missing} of its own missing, {changed} with another text or answer"
+    )]
+    OtherItems {
+        /// The run's name.
+        run: String,
+        /// The benchmark's name.
+        benchmark: String,
+        /// Items that the first run was not asked.
+        added: usize,
+        /// Items that only the first run was asked.
+        missing: usize,
+        /// Items of the same id with another text or right answer.
+        changed: usize,
+    },
+    /// A comparison needs two runs.
+    #[error("a comparison needs at least two runs, found {found}")]
+    TooFewRuns {
+        /// How many there are.
+        found: usize,
+    },
+    /// Two runs of a comparison have the same name.
+    #[error("two runs to be compared are called `{name}`")]
+    DuplicateRun {
+        /// The name.
+        name: String,
+    },
+    /// A report has no run of this name.
+    #[error("report `{report}` has no run `{run}`, expected one of {known}")]
+    UnknownRun {
+        /// The report's title.
+        report: String,
+        /// The name.
+        run: String,
+        /// The names that there are.
+        known: String,
+    },
     /// A file is a report of another format or version.
     #[error("{path}: expected a report of version {version}, found {found}")]
     ReportFormat {

@@ -46,15 +46,21 @@ pub fn estimate<'a>(
     scores: impl IntoIterator<Item = &'a Score>,
 ) -> Estimate {
     let clusters = clusters(benchmark);
+    let cluster = |score: &'a Score| clusters.get(score.item.as_str()).copied();
+    estimate_of(scores.into_iter().map(|s| (cluster(s).unwrap_or(&s.item), s.value)))
+}
+
+/// The rate over values, each with its cluster.
+pub(crate) fn estimate_of<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> Estimate {
     let mut observations = Vec::new();
     let mut unscored = BTreeMap::new();
-    for score in scores {
-        match score.value {
+    for (cluster, value) in values {
+        match value {
             Value::Unscored(reason) => *unscored.entry(reason).or_insert(0) += 1,
-            Value::Binary(_) | Value::Degree(_) => observations.push(Observation {
-                cluster: clusters.get(score.item.as_str()).copied().unwrap_or(&score.item),
-                value: score.value.number().unwrap_or_default(),
-            }),
+            Value::Binary(_) | Value::Degree(_) => {
+                let value = value.number().unwrap_or_default();
+                observations.push(Observation { cluster, value });
+            }
         }
     }
     Estimate { rate: proportion(&observations), scored: observations.len() as u64, unscored }

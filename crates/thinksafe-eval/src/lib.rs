@@ -14,6 +14,8 @@
 //! A response that is cut off, malformed, not judged or not served is [unscored](score::Unscored) and a column of its
 //! own: never silently wrong, never silently safe.
 //!
+//! [`compare`] sets runs of several reports beside each other, on the items that all of them were asked.
+//!
 //! The published sets are in the [`catalog`], each with its file's row count and hash; one of your own is a
 //! [`Spec`](spec::Spec) in TOML. [`contamination`] compares a benchmark with what a model is trained on; [`attack`] asks it
 //! with words put into the model's thinking.
@@ -50,6 +52,7 @@ pub mod answer;
 pub mod attack;
 pub mod benchmark;
 pub mod catalog;
+pub mod compare;
 pub mod contamination;
 mod error;
 pub mod estimate;

@@ -1,21 +1,26 @@
 //! Reports: what several runs did on several benchmarks, as data, as a table and as a page.
 
-mod browser;
-mod figures;
+pub(crate) mod browser;
+pub(crate) mod document;
+pub(crate) mod figures;
 mod grouped;
-mod headline;
+pub(crate) mod headline;
 mod html;
+mod item;
+pub(crate) mod latex;
+mod lengths;
 pub(crate) mod sections;
+pub(crate) mod sentence;
 pub(crate) mod table;
 
 pub use grouped::{Group, ResultRow, ResultTable};
-pub use headline::Headline;
+pub use headline::{Headline, HeadlineRun};
+pub use item::ItemKey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use thinksafe_core::fs;
 use thinksafe_core::generate::Identity;
 use thinksafe_core::judge::JudgeIdentity;
 use thinksafe_core::prompt::PromptLabel;
@@ -23,7 +28,7 @@ use thinksafe_core::run::RunDir;
 
 use crate::Error;
 use crate::benchmark::Settings;
-use crate::estimate::{Estimate, compare};
+use crate::estimate::{self, Estimate};
 use crate::evaluate::{Evaluated, Measured};
 use crate::sample::Response;
 use crate::score::{Metric, Score, Value};
@@ -58,8 +63,8 @@ pub struct BenchmarkResult {
     pub run: String,
     /// The benchmark.
     pub benchmark: String,
-    /// How many items it has.
-    pub items: u64,
+    /// The items that were asked.
+    pub items: Vec<ItemKey>,
     /// How they were asked.
     pub settings: Settings,
     /// What answered.
@@ -165,7 +170,9 @@ impl Report {
     /// The format's name, in the file.
     pub const FORMAT: &'static str = "thinksafe.report";
     /// The version of the file's fields.
-    pub const VERSION: u32 = 1;
+    ///
+    /// Version 2 has the items of each benchmark, by which runs of several reports are compared.
+    pub const VERSION: u32 = 2;
 
     /// An empty report.
     pub fn new(title: impl Into<String>) -> Self {
@@ -186,7 +193,8 @@ impl Report {
     /// Adds one run's results on one benchmark, and the difference from the first run where that has them.
     ///
     /// # Errors
-    /// [`Error::DuplicateResult`] if the report has them.
+    /// [`Error::DuplicateResult`] if the report has them; [`Error::OtherItems`] if the first run was asked other items
+    /// under the benchmark's name (see [`compare`](crate::compare::compare) for runs that share a part of theirs).
     pub fn add(&mut self, run: &str, evaluated: &Evaluated) -> Result<(), Error> {
         let benchmark = evaluated.benchmark.name();
         if self.result(run, benchmark).is_some() {
@@ -194,6 +202,10 @@ impl Report {
             return Err(Error::DuplicateResult { run, benchmark });
         }
         let first = self.runs.first().and_then(|first| self.result(first, benchmark));
+        let items = item::keys(&evaluated.benchmark);
+        if let Some(first) = first {
+            item::check_same((run, benchmark), &items, &first.items)?;
+        }
         let metrics =
             evaluated.measured.iter().map(|m| metric_result(evaluated, m, first)).collect();
         let generated = evaluated.responses.iter().filter_map(Response::generated);
@@ -204,7 +216,7 @@ impl Report {
         let result = BenchmarkResult {
             run: run.to_owned(),
             benchmark: benchmark.to_owned(),
-            items: evaluated.benchmark.items().len() as u64,
+            items,
             settings: evaluated.benchmark.settings().clone(),
             generator: evaluated.generator.clone(),
             metrics,
@@ -259,6 +271,13 @@ impl Report {
         table::to_markdown(self)
     }
 
+    /// The results as a LaTeX `tabular` (package `booktabs`), and what was not scored as a second one.
+    ///
+    /// Every text is escaped; letters beyond Latin's need XeLaTeX or LuaLaTeX.
+    pub fn to_latex(&self) -> String {
+        table::to_latex(self)
+    }
+
     /// The results as one self-contained page: no script, no request to anywhere.
     pub fn to_html(&self) -> String {
         html::page(self)
@@ -269,8 +288,8 @@ impl Report {
     /// # Errors
     /// [`Error::Core`] if a file cannot be written.
     pub fn save(&self, dir: &RunDir) -> Result<(), Error> {
-        fs::write_json(dir.report_json(), Self::FORMAT, self)?;
-        Ok(fs::write_atomic(dir.report_html(), self.to_html())?)
+        let (json, html) = (dir.report_json(), dir.report_html());
+        document::save(Self::FORMAT, (&json, self), (&html, self.to_html()))
     }
 
     /// Reads a `report.json`.
@@ -278,15 +297,7 @@ impl Report {
     /// # Errors
     /// [`Error::Core`] if the file cannot be read; [`Error::ReportFormat`] if it is of another format or version.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let Header { format, version } = fs::read_json(path, Self::FORMAT)?;
-        if format != Self::FORMAT || version != Self::VERSION {
-            return Err(Error::ReportFormat {
-                path: path.to_owned(),
-                version: Self::VERSION,
-                found: format!("{format:?} version {version}"),
-            });
-        }
-        Ok(fs::read_json(path, Self::FORMAT)?)
+        document::read(path, Self::FORMAT, Self::VERSION)
     }
 
     /// The benchmarks and their metrics, in the order first added.
@@ -303,15 +314,21 @@ impl Report {
         rows
     }
 
+    /// How many items a benchmark has.
+    fn asked(&self, benchmark: &str) -> usize {
+        let result = self.results.iter().find(|r| r.benchmark == benchmark);
+        result.map_or(0, |result| result.items.len())
+    }
+
+    /// The categories that a benchmark's items have, in alphabetical order.
+    fn categories(&self, benchmark: &str, metric: &Metric) -> BTreeSet<&String> {
+        let results = self.runs.iter().filter_map(|run| self.metric(run, benchmark, metric));
+        results.flat_map(|result| result.categories.keys()).collect()
+    }
+
     fn metric(&self, run: &str, benchmark: &str, metric: &Metric) -> Option<&MetricResult> {
         self.result(run, benchmark)?.metrics.iter().find(|m| m.metric == *metric)
     }
-}
-
-#[derive(Deserialize)]
-struct Header {
-    format: String,
-    version: u32,
 }
 
 fn metric_result(
@@ -319,14 +336,17 @@ fn metric_result(
     measured: &Measured,
     first: Option<&BenchmarkResult>,
 ) -> MetricResult {
-    let same = |result: &&MetricResult| result.metric == measured.metric;
+    // The same metric by another judge is another measurement.
+    let same =
+        |result: &&MetricResult| result.metric == measured.metric && result.judge == measured.judge;
     let first = first.and_then(|result| result.metrics.iter().find(same));
     MetricResult {
         metric: measured.metric.clone(),
         judge: measured.judge.clone(),
         estimate: measured.estimate.clone(),
         categories: measured.categories.clone(),
-        difference: first.and_then(|f| compare(&evaluated.benchmark, &f.scores, &measured.scores)),
+        difference: first
+            .and_then(|f| estimate::compare(&evaluated.benchmark, &f.scores, &measured.scores)),
         scores: measured.scores.clone(),
     }
 }

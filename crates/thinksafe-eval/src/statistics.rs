@@ -1,10 +1,12 @@
 //! Intervals and paired comparisons whose unit is the independent item.
 //!
 //! Which one to quote: a rate of one run by [`proportion`]; a rate at k samples by [`pass_at_k`]; the change between two
-//! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`].
+//! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`]; where several are tested at
+//! once, by [`holm`].
 
 mod bootstrap;
 mod cluster;
+mod holm;
 mod interval;
 mod paired;
 mod paired_tests;
@@ -15,8 +17,10 @@ mod t_test;
 
 pub use bootstrap::bootstrap;
 pub use cluster::{Observation, clustered_error, effective_size};
+pub use holm::holm;
 pub use interval::{Interval, mean_of_intervals, proportion, wilson};
 pub use paired::{PairedDifference, mcnemar_exact, paired_difference};
+pub(crate) use paired_tests::shown as shown_p_value;
 pub use paired_tests::{PairedTests, paired_tests};
 pub use pass_at_k::pass_at_k;
 pub use sign_flip::{SignFlip, sign_flip};

@@ -1,6 +1,8 @@
 //! Measuring guards: against other libraries' numbers, and on XSTest's completions from the folder that `THINKSAFE_ASSETS`
 //! names.
 
+mod page;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,6 +10,7 @@ use thinksafe_core::Error as CoreError;
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::judge::{Exchange, Judge, JudgeIdentity, Judgement};
 use thinksafe_core::verdict::{Safety, Verdict};
+use thinksafe_eval::Error;
 use thinksafe_eval::guards::{
     AtThreshold, Calibration, GuardReport, LabeledItem, LabeledSet, Question, Roc, Scored, ask,
     cohen_kappa, fleiss_kappa, krippendorff_alpha, read_xstest,
@@ -186,9 +189,15 @@ fn the_page_is_self_contained_and_quotes_no_data() {
     report.add(&set, &asked).unwrap();
     report.fact("source", "made up");
     let html = report.to_html();
-    for absent in ["<small>", "<i>one", "<people>", "prompt 1", "<script", "http://", "https://"] {
+    page::assert_inert(&html);
+    page::assert_well_formed(&html);
+    assert!(page::visible(&html).contains("Krippendorff"));
+    for absent in ["<i>one", "<people>", "prompt 1"] {
         assert!(!html.contains(absent), "{absent}");
     }
+    let lead = "<p class=\"lead\">&lt;i&gt;one finds 66.7\u{a0}% of unsafe responses and calls 50.0\u{a0}% of the others unsafe, and \
+        could not tell of 1 (a &lt;small&gt; set).</p>";
+    assert!(html.contains(lead), "{html}");
     for present in ["<svg ", "a &lt;small&gt; set", "Krippendorff", "ROC", "Reliability", "made up"]
     {
         assert!(html.contains(present), "{present}");
@@ -198,7 +207,10 @@ fn the_page_is_self_contained_and_quotes_no_data() {
     let run = thinksafe_core::run::RunDir::new(dir.path());
     report.save(&run).unwrap();
     let text = std::fs::read_to_string(run.guards_json()).unwrap();
-    assert_eq!(serde_json::from_str::<GuardReport>(&text).unwrap(), report);
+    assert_eq!(GuardReport::read(&run.guards_json()).unwrap(), report);
+    std::fs::write(run.guards_json(), text.replacen("\"version\": 1", "\"version\": 2", 1))
+        .unwrap();
+    assert!(matches!(GuardReport::read(&run.guards_json()), Err(Error::ReportFormat { .. })));
 
     let few = LabeledSet::new("few", Question::Unsafe, Vec::new()).unwrap();
     let error = report.add(&few, &asked).unwrap_err();

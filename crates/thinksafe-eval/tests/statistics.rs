@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use thinksafe_core::seed::Seed;
 use thinksafe_eval::statistics::{
-    Observation, bootstrap, clustered_error, mcnemar_exact, paired_tests, pass_at_k, sign_flip,
-    t_test, wilson,
+    Observation, bootstrap, clustered_error, holm, mcnemar_exact, paired_tests, pass_at_k,
+    sign_flip, t_test, wilson,
 };
 
 #[derive(Deserialize)]
@@ -20,6 +20,13 @@ struct Golden {
     sign_flip: Vec<SignFlip>,
     drawn_sign_flip: DrawnSignFlip,
     bootstrap: Vec<Bootstrap>,
+    holm: Vec<Holm>,
+}
+
+#[derive(Deserialize)]
+struct Holm {
+    p: Vec<f64>,
+    adjusted: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +162,16 @@ fn mcnemars_test_is_that_of_statsmodels() {
     let mut close = Closeness::default();
     for McNemar { rose, fell, p } in golden().mcnemar {
         close.pair(mcnemar_exact(rose, fell), p, &format!("{rose} {fell}"));
+    }
+}
+
+#[test]
+fn adjusted_p_values_are_those_of_statsmodels() {
+    let mut close = Closeness::default();
+    for Holm { p, adjusted } in golden().holm {
+        for (place, ours) in holm(&p).into_iter().enumerate() {
+            close.pair(ours, adjusted[place], &format!("{p:?} {place}"));
+        }
     }
 }
 

@@ -4,21 +4,21 @@ use crate::Interval;
 use crate::axis::Scale;
 use crate::svg::{Anchor, Svg, series_class, shorten};
 
-/// The bars of one benchmark and metric.
+/// The bars of one benchmark and metric, or of one category.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BarGroup {
-    /// The benchmark and the metric.
+    /// What they are of.
     pub name: String,
     /// A bar a run, at most.
     pub bars: Vec<Bar>,
 }
 
-/// One run's rate, in percent.
+/// One run's rate in percent, or its difference in points of percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
     /// Which run, by number.
     pub series: usize,
-    /// The rate, from 0 to 100.
+    /// The rate, from 0 to 100; a difference, from -100 to 100.
     pub rate: Interval,
 }
 
@@ -63,7 +63,7 @@ fn draw_bar(svg: &mut Svg, scale: &Scale, top: f64, bar: &Bar) {
     svg.text("value", at, Anchor::End, &format!("{value:.1}"));
 }
 
-fn group_height(group: &BarGroup) -> f64 {
+pub(crate) fn group_height(group: &BarGroup) -> f64 {
     21.0 + BAR * group.bars.len().max(1) as f64 + 9.0
 }
 
@@ -122,8 +122,8 @@ fn share(part: u64, total: u64) -> f64 {
     if total == 0 { 0.0 } else { part as f64 / total as f64 * 100.0 }
 }
 
-const WIDTH: f64 = 460.0;
+pub(crate) const WIDTH: f64 = 460.0;
 /// Room for half a tick label.
-const LEFT: f64 = 10.0;
-const BAR: f64 = 15.0;
+pub(crate) const LEFT: f64 = 10.0;
+pub(crate) const BAR: f64 = 15.0;
 const ROW: f64 = 44.0;

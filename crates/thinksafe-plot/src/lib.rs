@@ -18,6 +18,7 @@ mod axis;
 mod bars;
 mod curve;
 mod escape;
+mod forest;
 mod histogram;
 mod interval;
 mod page;
@@ -28,10 +29,11 @@ mod svg;
 pub use bars::{Bar, BarGroup, Stack, bars, stacks};
 pub use curve::{Curve, curves};
 pub use escape::escape;
+pub use forest::forest;
 pub use histogram::{Series, histogram};
 pub use interval::Interval;
 pub use page::{Figure, columns, facts, figures, page};
-pub use scatter::{Point, scatter};
+pub use scatter::{Path, Point, scatter};
 pub use square::square;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Points with error bars in both directions, joined from the first to the last.
+//! Points with error bars in both directions.
 
 use crate::Interval;
 use crate::axis::{self, Frame, Scale, percent_range};
@@ -17,8 +17,18 @@ pub struct Point {
     pub y: Interval,
 }
 
+/// Whether points are stages of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "points have an order or none")]
+pub enum Path {
+    /// They are: an arrow leads from the first to the last.
+    FirstToLast,
+    /// They stand side by side.
+    None,
+}
+
 /// Draws points of percentages.
-pub fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
+pub fn scatter(points: &[Point], path: Path, x_title: &str, y_title: &str) -> String {
     let points: Vec<&Point> =
         points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
     let legend: Vec<_> = points.iter().map(|p| (series_class(p.series), p.name.clone())).collect();
@@ -30,7 +40,7 @@ pub fn scatter(points: &[Point], x_title: &str, y_title: &str) -> String {
     let x = Scale::new(x_low, x_high, frame.left, frame.right);
     let y = Scale::new(y_low, y_high, frame.bottom, frame.top);
     axis::draw(&mut svg, frame, (&x, x_title), (&y, y_title));
-    if let [first, .., last] = points.as_slice() {
+    if let (Path::FirstToLast, [first, .., last]) = (path, points.as_slice()) {
         arrow(
             &mut svg,
             (x.at(first.x.value), y.at(first.y.value)),

@@ -23,8 +23,9 @@ const HOSTILE: &str = "</text><script>alert(1)</script>";
 
 #[test]
 fn empty_plots_are_plots() {
-    check(&scatter(&[], "x", "y"));
+    check(&scatter(&[], Path::None, "x", "y"));
     check(&bars(&[], &[]));
+    check(&forest(&[], &[], "x"));
     check(&stacks(&[], &[]));
     check(&histogram(&[], "x", "y"));
     check(&curves(&[], "x", "y"));
@@ -35,10 +36,11 @@ fn empty_plots_are_plots() {
 fn names_are_escaped() {
     let name = HOSTILE.to_owned();
     let point = Point { name: name.clone(), series: 0, x: interval(50.0), y: interval(50.0) };
-    check(&scatter(&[point], HOSTILE, HOSTILE));
+    check(&scatter(&[point], Path::None, HOSTILE, HOSTILE));
     let bar = Bar { series: 9, rate: interval(10.0) };
     let group = BarGroup { name: name.clone(), bars: vec![bar] };
-    check(&bars(&[group], std::slice::from_ref(&name)));
+    check(&bars(std::slice::from_ref(&group), std::slice::from_ref(&name)));
+    check(&forest(&[group], &vec![name.clone(); 10], HOSTILE));
     let stack = Stack { name: name.clone(), parts: vec![1], total: 2 };
     check(&stacks(&[stack], std::slice::from_ref(&name)));
     let series = Series { name, values: vec![1.0] };
@@ -56,7 +58,9 @@ fn a_scatter_shows_each_point_with_both_error_bars_and_an_arrow() {
         x: interval(x),
         y: interval(y),
     });
-    let svg = scatter(&points, "x", "y");
+    let alone = scatter(&points, Path::None, "x", "y");
+    assert_eq!(alone.matches("class=\"arrow\"").count(), 0);
+    let svg = scatter(&points, Path::FirstToLast, "x", "y");
     assert_eq!(svg.matches("<circle").count(), 2);
     assert_eq!(svg.matches("class=\"whisker").count(), 4);
     assert_eq!(svg.matches("class=\"arrow\"").count(), 3);
@@ -67,6 +71,20 @@ fn a_bar_is_as_long_as_its_rate() {
     let group = |rate| BarGroup { name: "b".to_owned(), bars: vec![Bar { series: 0, rate }] };
     let svg = bars(&[group(interval(50.0))], &[]);
     assert!(svg.contains("<rect class=\"s0\" x=\"10\" y=\"21\" width=\"199\""), "{svg}");
+}
+
+#[test]
+fn differences_stand_about_zero_and_only_their_runs_are_named() {
+    let change = |series, value| Bar { series, rate: interval(value) };
+    let group = BarGroup { name: "b".to_owned(), bars: vec![change(1, -27.0), change(2, 7.0)] };
+    let runs = ["first", "second", "third"].map(str::to_owned);
+    let svg = forest(&[group], &runs, "points");
+    assert!(!svg.contains(">first<"), "{svg}");
+    assert_eq!(svg.matches("class=\"label\"").count(), 2);
+    assert_eq!((svg.matches("<circle").count(), svg.matches("class=\"whisker").count()), (2, 2));
+    // From -30 to 10, with a twentieth of that at both ends.
+    assert!(svg.contains("<line class=\"zero\" x1=\"299.45\""), "{svg}");
+    assert!(svg.contains("\u{2212}27.0") && svg.contains("+7.0"), "{svg}");
 }
 
 #[test]
@@ -122,12 +140,13 @@ proptest! {
             .iter()
             .map(|&v| Point { name: name(), series: 0, x: interval(v), y: interval(v / 2.0) })
             .collect();
-        check(&scatter(&points, "x", "y"));
+        check(&scatter(&points, Path::FirstToLast, "x", "y"));
         let group = BarGroup {
             name: name(),
             bars: values.iter().map(|&v| Bar { series: 0, rate: interval(v) }).collect(),
         };
-        check(&bars(&[group], &[name()]));
+        check(&bars(std::slice::from_ref(&group), &[name()]));
+        check(&forest(&[group], &[name()], "x"));
         let parts: Vec<u64> = counts.iter().map(|&c| u64::from(c)).collect();
         let total = parts.iter().sum();
         check(&stacks(&[Stack { name: name(), parts, total }], &vec![name(); counts.len()]));

@@ -9,21 +9,47 @@ use super::labeled::Question;
 use super::report::{GuardReport, SetResult};
 use super::result::JudgeResult;
 use super::threshold::AtThreshold;
-use crate::report::sections::html_table;
+use crate::report::sections::{fold, html_table, top};
 use crate::report::table::{Table, aligned, interval, percent};
-use crate::statistics::wilson;
+use crate::statistics::{Interval, wilson};
 
 /// The whole page.
 pub(super) fn html(report: &GuardReport) -> String {
     let sections: String =
         report.sets().iter().enumerate().map(|(i, set)| section(i, set)).collect();
-    let body = format!(
-        "<header><p class=\"kicker\">ThinkSafe guards \u{b7} 95\u{a0}% intervals in brackets</p><h1>{}</h1></header>\n\
-         {sections}{}",
-        escape(&report.title),
-        provenance(report)
-    );
+    let kicker = "ThinkSafe guards \u{b7} 95\u{a0}% intervals in brackets";
+    let top = top(kicker, &report.title, &leads(report), "");
+    let body = format!("{top}{sections}{}", provenance(report));
     thinksafe_plot::page(&report.title, &body)
+}
+
+/// What each judge is worth on each set: a sentence each.
+fn leads(report: &GuardReport) -> Vec<String> {
+    let judges = report.sets().iter().flat_map(|set| set.judges.iter().map(move |j| (set, j)));
+    judges.map(|(set, judge)| lead(set, judge)).collect()
+}
+
+fn lead(set: &SetResult, judge: &JudgeResult) -> String {
+    let (yes, others) = match set.question {
+        Question::Unsafe => ("unsafe responses", "the others unsafe"),
+        Question::Refusal => ("refusals", "the others refusals"),
+    };
+    let rate = |rate: Option<Interval>| {
+        rate.map_or_else(
+            || "an unknown share".to_owned(),
+            |rate| format!("{}\u{a0}%", percent(rate.value)),
+        )
+    };
+    let name = &judge.judge.name;
+    let (found, wrong) = (rate(judge.true_positive_rate), rate(judge.false_positive_rate));
+    let undetermined = match judge.undetermined() {
+        0 => String::new(),
+        n => format!(", and could not tell of {n}"),
+    };
+    format!(
+        "{name} finds {found} of {yes} and calls {wrong} of {others}{undetermined} ({}).",
+        set.set
+    )
 }
 
 /// The main table of each set.
@@ -44,8 +70,9 @@ fn section(number: usize, set: &SetResult) -> String {
         note(&together(set)),
     ];
     if set.judges.iter().any(|judge| judge.scored > 0) {
-        parts.push(folded("Thresholds on the probability", &thresholds(set)));
-        parts.push(folded("Calibration, by tenths of the probability", &calibration(set)));
+        let [at, bins] = [thresholds(set), calibration(set)].map(|table| html_table(&table));
+        parts.push(fold("Thresholds on the probability", &at));
+        parts.push(fold("Calibration, by tenths of the probability", &bins));
     }
     let body = parts.concat();
     format!("<section id=\"set-{number}\"><h2>{}</h2>{body}</section>\n", escape(&set.set))
@@ -57,11 +84,6 @@ fn note(text: &str) -> String {
 
 fn titled(title: &str, table: &Table) -> String {
     format!("<h3>{title}</h3>{}", html_table(table))
-}
-
-fn folded(title: &str, table: &Table) -> String {
-    let table = html_table(table);
-    format!("<details><summary>{title}</summary><div class=\"request\">{table}</div></details>")
 }
 
 fn sentence(set: &SetResult) -> String {

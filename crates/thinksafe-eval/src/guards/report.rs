@@ -1,7 +1,8 @@
 //! What judges are worth on labelled sets, as data, as text and as a page.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
-use thinksafe_core::fs;
 use thinksafe_core::run::RunDir;
 
 use super::answers::Asked;
@@ -10,7 +11,7 @@ use super::page;
 use super::raters::{Agreement, Rater};
 use super::result::JudgeResult;
 use crate::Error;
-use crate::report::Fact;
+use crate::report::{Fact, document};
 
 /// Judges measured on labelled sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,8 +112,16 @@ impl GuardReport {
     /// # Errors
     /// [`Error::Core`] if a file cannot be written.
     pub fn save(&self, dir: &RunDir) -> Result<(), Error> {
-        fs::write_json(dir.guards_json(), Self::FORMAT, self)?;
-        Ok(fs::write_atomic(dir.guards_html(), self.to_html())?)
+        let (json, html) = (dir.guards_json(), dir.guards_html());
+        document::save(Self::FORMAT, (&json, self), (&html, self.to_html()))
+    }
+
+    /// Reads a `guards.json`.
+    ///
+    /// # Errors
+    /// [`Error::Core`] if the file cannot be read; [`Error::ReportFormat`] if it is of another format or version.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        document::read(path, Self::FORMAT, Self::VERSION)
     }
 }
 

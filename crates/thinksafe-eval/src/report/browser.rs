@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use thinksafe_plot::escape;
 
-use super::{Report, Sample, finding};
+use super::{Sample, finding};
 use crate::benchmark::Item;
 use crate::evaluate::Evaluated;
 use crate::sample::Response;
@@ -82,28 +82,29 @@ fn clip(text: &str) -> String {
     format!("{start}\n[{} more characters in the log]", length - LONGEST)
 }
 
-/// The samples, a fold a benchmark and a fold an item.
-pub(super) fn section(report: &Report) -> String {
+/// The samples, a fold a benchmark and a fold an item; `asked` says how many items a benchmark has.
+pub(crate) fn section(samples: &[Sample], asked: impl Fn(&str) -> usize) -> String {
     let mut benchmarks: Vec<&str> = Vec::new();
-    for sample in &report.samples {
+    for sample in samples {
         if !benchmarks.contains(&sample.benchmark.as_str()) {
             benchmarks.push(&sample.benchmark);
         }
     }
-    let folds: String = benchmarks.iter().map(|name| benchmark_fold(report, name)).collect();
+    let fold = |name: &&str| benchmark_fold(samples, name, asked(name));
+    let folds: String = benchmarks.iter().map(fold).collect();
     if folds.is_empty() {
         return String::new();
     }
     format!(
         "<section id=\"samples\"><h2>Samples</h2><p class=\"note\">The first items of each benchmark, and the first \
-         that went wrong. Harmful requests and what models wrote to them stay folded until you open them.</p>\
-         {folds}</section>\n"
+         that went wrong; all are in the logs. Harmful requests and what models wrote to them stay folded until you \
+         open them.</p>{folds}</section>\n"
     )
 }
 
-fn benchmark_fold(report: &Report, benchmark: &str) -> String {
+fn benchmark_fold(samples: &[Sample], benchmark: &str, asked: usize) -> String {
     let mut items: Vec<(&str, Vec<&Sample>)> = Vec::new();
-    for sample in report.samples.iter().filter(|s| s.benchmark == benchmark) {
+    for sample in samples.iter().filter(|s| s.benchmark == benchmark) {
         match items.iter_mut().find(|(item, _)| *item == sample.item) {
             Some((_, samples)) => samples.push(sample),
             None => items.push((&sample.item, vec![sample])),
@@ -113,8 +114,8 @@ fn benchmark_fold(report: &Report, benchmark: &str) -> String {
     let folds: String = items.iter().map(|(item, samples)| item_fold(item, samples)).collect();
     let name = escape(benchmark);
     format!(
-        "<details class=\"group\"><summary><b>{name}</b> <span class=\"count\">{count} items</span></summary>{folds}\
-         </details>\n"
+        "<details class=\"group\"><summary><b>{name}</b> <span class=\"count\">{count} of {asked} items</span>\
+         </summary>{folds}</details>\n"
     )
 }
 
@@ -127,11 +128,13 @@ fn item_fold(item: &str, samples: &[&Sample]) -> String {
         let dots = if start.len() < first.text.len() { "\u{2026}" } else { "" };
         format!("<span class=\"peek\">{}{dots}</span>", escape(&start))
     };
+    // An item without a name of its own is called by its text.
+    let is_named = !first.harmful || clip(item) != first.text;
+    let name = if is_named { format!("<code>{}</code> ", escape(item)) } else { String::new() };
     let responses: String = samples.iter().map(|sample| response_block(sample)).collect();
     format!(
-        "<details class=\"item\"><summary><code>{}</code> {title}</summary><div class=\"request\"><h4>Request</h4>\
+        "<details class=\"item\"><summary>{name}{title}</summary><div class=\"request\"><h4>Request</h4>\
          <pre>{}</pre></div><div class=\"responses\">{responses}</div></details>\n",
-        escape(item),
         escape(&first.text)
     )
 }

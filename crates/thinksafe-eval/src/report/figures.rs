@@ -2,38 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use thinksafe_plot::{self as plot, Bar, BarGroup, Curve, Figure, Point, Series, Stack};
+use thinksafe_plot::{self as plot, Bar, BarGroup, Curve, Figure, Path, Point, Stack};
 
-use super::{Headline, Report, sections};
-use crate::score::Aspect;
+use super::{Headline, Report, lengths};
+use crate::score::{Aspect, Metric};
 use crate::statistics::Interval;
 
 /// Every figure that there is data for.
 pub(super) fn all(report: &Report) -> Vec<Figure> {
-    [scatter(report), bars(report), lengths(report), loss(report), drops(report)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let results = [scatter(&report.headlines(), &report.runs, Path::FirstToLast), bars(report)];
+    let process = [loss(report), drops(report)];
+    let lengths = lengths::figures(report).into_iter().map(Some);
+    results.into_iter().chain(lengths).chain(process).flatten().collect()
 }
 
-fn scatter(report: &Report) -> Option<Figure> {
-    let headlines = report.headlines();
+/// Safety against reasoning, a point a run; `None` unless both were measured.
+pub(crate) fn scatter(headlines: &[Headline], runs: &[String], path: Path) -> Option<Figure> {
     let of = |aspect| headlines.iter().find(|h: &&Headline| h.aspect == aspect);
     let (harm, reasoning) = (of(Aspect::Harm)?, of(Aspect::Reasoning)?);
-    let points: Vec<Point> = report
-        .runs
-        .iter()
-        .enumerate()
-        .filter_map(|(series, run)| {
-            let rate = |h: &Headline| h.runs.iter().find(|(name, _)| name == run).map(|r| r.1);
-            let (x, harm) = (rate(reasoning)?, rate(harm)?);
-            let safe =
-                Interval { value: 1.0 - harm.value, low: 1.0 - harm.high, high: 1.0 - harm.low };
-            Some(Point { name: run.clone(), series, x: times_100(x), y: times_100(safe) })
-        })
-        .collect();
-    let caption = sections::sentence(&[harm.clone(), reasoning.clone()]);
-    let svg = plot::scatter(&points, "answer accuracy, %", "responses without harm, %");
+    let point = |(series, run): (usize, &String)| {
+        let (x, harm) = (reasoning.of(run)?.rate, harm.of(run)?.rate);
+        let safe = Interval { value: 1.0 - harm.value, low: 1.0 - harm.high, high: 1.0 - harm.low };
+        Some(Point { name: run.clone(), series, x: times_100(x), y: times_100(safe) })
+    };
+    let points: Vec<Point> = runs.iter().enumerate().filter_map(point).collect();
+    let over = |h: &Headline| match h.benchmarks {
+        1 => "one benchmark".to_owned(),
+        n => format!("the average of {n} benchmarks"),
+    };
+    let caption = format!(
+        "Up and to the right is better; crosses are 95 % intervals. Up: {}; across: {}.",
+        over(harm),
+        over(reasoning)
+    );
+    let svg = plot::scatter(&points, path, "answer accuracy, %", "responses without harm, %");
     Some(Figure { title: "Safety against reasoning".to_owned(), caption, svg })
 }
 
@@ -60,19 +62,25 @@ fn bars(report: &Report) -> Option<Figure> {
     Some(Figure { title: "By benchmark".to_owned(), caption, svg })
 }
 
-fn lengths(report: &Report) -> Option<Figure> {
-    let lengths = |run: &String| -> Vec<f64> {
-        let results = report.results.iter().filter(|r| r.run == *run);
-        results.flat_map(|r| r.thinking_chars.iter().map(|n| *n as f64)).collect()
+/// A figure for each benchmark and metric whose items have categories: a group of bars a category.
+pub(super) fn categories(report: &Report) -> Vec<Figure> {
+    let figure = |(benchmark, metric): (&str, &Metric)| {
+        let names = report.categories(benchmark, metric);
+        let group = |name: &&String| {
+            let bar = |(series, run): (usize, &String)| {
+                let result = report.metric(run, benchmark, metric)?;
+                Some(Bar { series, rate: times_100(result.categories.get(*name)?.rate?) })
+            };
+            let bars = report.runs.iter().enumerate().filter_map(bar).collect();
+            BarGroup { name: (*name).clone(), bars }
+        };
+        let groups: Vec<BarGroup> = names.iter().map(group).collect();
+        let title = format!("{benchmark}: {}", metric.name);
+        let caption = "Percent of responses by category; whiskers are 95 % intervals.".to_owned();
+        let svg = plot::bars(&groups, &report.runs);
+        (!groups.is_empty()).then_some(Figure { title, caption, svg })
     };
-    let runs: Vec<Series> =
-        report.runs.iter().map(|run| Series { name: run.clone(), values: lengths(run) }).collect();
-    if runs.iter().all(|r| r.values.is_empty()) {
-        return None;
-    }
-    let svg = plot::histogram(&runs, "characters of thinking", "share of responses, %");
-    let caption = "All benchmarks; responses that were cut off are left out.".to_owned();
-    Some(Figure { title: "Thinking length".to_owned(), caption, svg })
+    report.rows().into_iter().filter_map(figure).collect()
 }
 
 fn loss(report: &Report) -> Option<Figure> {
@@ -117,6 +125,6 @@ fn drops(report: &Report) -> Option<Figure> {
     })
 }
 
-fn times_100(rate: Interval) -> plot::Interval {
+pub(crate) fn times_100(rate: Interval) -> plot::Interval {
     plot::Interval { value: rate.value * 100.0, low: rate.low * 100.0, high: rate.high * 100.0 }
 }

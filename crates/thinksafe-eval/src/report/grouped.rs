@@ -1,7 +1,7 @@
 //! Results as papers print them: runs down, benchmarks across in groups, each group with its average.
 
-use super::Report;
 use super::table::markdown_cell;
+use super::{Report, latex};
 use crate::score::Aspect;
 use crate::statistics::{Interval, mean_of_intervals};
 
@@ -87,14 +87,9 @@ impl ResultTable {
     pub fn to_latex(&self) -> String {
         let bold =
             |cell: String, best: bool| if best { format!(r"\textbf{{{cell}}}") } else { cell };
-        let line = |cells: Vec<String>| format!("{} \\\\\n", cells.join(" & "));
-        let (header, rows) = self.lines(latex, bold);
-        let columns = "r".repeat(header.len() - 1);
-        let body: String = rows.into_iter().map(line).collect();
-        let header = line(header);
-        format!(
-            "\\begin{{tabular}}{{l{columns}}}\n\\toprule\n{header}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
-        )
+        let (header, rows) = self.lines(latex::escape, bold);
+        let columns = format!("l{}", "r".repeat(header.len() - 1));
+        latex::layout(&columns, header, rows)
     }
 
     /// The header and the rows, words by `escape`; `emphasize` is told which cell is the best of its column.
@@ -164,21 +159,6 @@ fn rate(report: &Report, run: &str, benchmark: &str, aspect: Aspect) -> Option<I
     metrics.iter().find(|m| m.metric.aspect == aspect)?.estimate.rate
 }
 
-/// Text that LaTeX takes for nothing else.
-fn latex(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => escaped.push_str(r"\textbackslash{}"),
-            '^' => escaped.push_str(r"\textasciicircum{}"),
-            '~' => escaped.push_str(r"\textasciitilde{}"),
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', c]),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,9 +216,8 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("after| & \\textbf{12.50} & 20.00 & \\textbf{16.25} & 70.00"),
+            text.contains("after\\textbar{} & \\textbf{12.50} & 20.00 & \\textbf{16.25} & 70.00"),
             "{text}"
         );
-        assert_eq!(latex(r"a\b_{50%}"), r"a\textbackslash{}b\_\{50\%\}");
     }
 }

@@ -1,6 +1,6 @@
 //! The page: its sections in their order.
 
-use super::{Report, browser, figures, sections};
+use super::{Report, browser, figures, lengths, sections};
 
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
@@ -10,7 +10,8 @@ pub(super) fn page(report: &Report) -> String {
         thinksafe_plot::figures(&figures::all(report)),
         sections::unscored(report),
         sections::categories(report),
-        browser::section(report),
+        lengths::section(report),
+        browser::section(&report.samples, |benchmark| report.asked(benchmark)),
         sections::provenance(report),
     ]
     .concat();

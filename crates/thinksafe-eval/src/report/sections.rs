@@ -1,40 +1,49 @@
 //! The page's sections. One without data is left out.
 
+use thinksafe_core::generate::Identity;
+use thinksafe_core::judge::JudgeIdentity;
 use thinksafe_plot::escape;
 
-use super::table::{self, Table, interval, percent, signed};
-use super::{Headline, Report};
+use super::headline::{Headline, Verdict, shown};
+use super::table::{self, Table, change, interval, percent};
+use super::{Report, figures, sentence};
+use crate::benchmark::Settings;
 use crate::score::Aspect;
 
 /// Title, result in a sentence, and a tile an aspect.
 pub(super) fn header(report: &Report) -> String {
     let headlines = report.headlines();
-    let tiles: String = headlines.iter().filter(|h| is_shown(h, &headlines)).map(tile).collect();
     let runs = match report.runs.as_slice() {
         [] => String::new(),
         [only] => format!(" \u{b7} {}", escape(only)),
-        [first, .., last] => {
-            format!(
-                " \u{b7} {} \u{2192} {} \u{b7} 95\u{a0}% intervals in brackets",
-                escape(first),
-                escape(last)
-            )
-        }
+        [first, .., last] => format!(" \u{b7} {} \u{2192} {}", escape(first), escape(last)),
     };
+    let kicker = format!("ThinkSafe evaluation{runs} \u{b7} 95\u{a0}% intervals in brackets");
+    let lead = sentence::lead(&headlines);
+    top(&kicker, &report.title, &[lead], &tiles(&headlines))
+}
+
+/// What stands above everything: `kicker` and `below` are HTML, the rest is text.
+pub(crate) fn top(kicker: &str, title: &str, leads: &[String], below: &str) -> String {
+    let lead = |text: &&String| format!("<p class=\"lead\">{}</p>", escape(text));
+    let leads: String =
+        leads.iter().filter(|text| !text.is_empty()).take(LEADS).map(|t| lead(&t)).collect();
     format!(
-        "<header><p class=\"kicker\">ThinkSafe evaluation{runs}</p><h1>{}</h1><div class=\"tiles\">{tiles}</div>\
-         </header>\n",
-        escape(&report.title)
+        "<header><p class=\"kicker\">{kicker}</p><h1>{}</h1>{leads}{below}</header>\n",
+        escape(title)
     )
 }
 
-/// Refusal of harmful requests is the mirror of harm; one of the two is enough above the table.
-fn is_shown(headline: &Headline, all: &[Headline]) -> bool {
-    headline.aspect != Aspect::Refusal || all.iter().all(|h| h.aspect != Aspect::Harm)
+/// A tile an aspect, from the first run to the last.
+pub(crate) fn tiles(headlines: &[Headline]) -> String {
+    let tiles: String = shown(headlines).map(tile).collect();
+    format!("<div class=\"tiles\">{tiles}</div>")
 }
 
 fn tile(headline: &Headline) -> String {
-    let Some((first, last)) = headline.ends() else { return String::new() };
+    let (Some((first, last)), Some(run)) = (headline.ends(), headline.runs.last()) else {
+        return String::new();
+    };
     let over = match headline.benchmarks {
         1 => "one benchmark".to_owned(),
         n => format!("average of {n} benchmarks"),
@@ -52,25 +61,29 @@ fn tile(headline: &Headline) -> String {
     } else {
         (format!("<span class=\"to\">{}<small>%</small></span>", percent(last.value)), range(last))
     };
-    let lower_is_better = matches!(headline.aspect, Aspect::Harm | Aspect::OverRefusal);
-    let wish = if lower_is_better { "lower is better" } else { "higher is better" };
-    let verdict = verdict(headline, lower_is_better);
+    let wish = wish(headline.aspect);
+    let changed = run.change.map_or(String::new(), |interval| {
+        format!("<p class=\"ranges\">{} points</p>", minus(&change(interval)))
+    });
+    let verdict = class(run.verdict(headline.aspect));
     format!(
         "<div class=\"tile {verdict}\"><h2>{}</h2><p class=\"numbers\">{numbers}</p><p class=\"ranges\">{ranges}</p>\
-         <p class=\"note\">{over}, {wish}</p></div>",
+         {changed}<p class=\"note\">{over}, {wish}</p></div>",
         headline.name
     )
 }
 
-/// Better or worse only where the two intervals do not overlap.
-fn verdict(headline: &Headline, lower_is_better: bool) -> &'static str {
-    let Some((first, last)) = headline.ends() else { return "same" };
-    if last.high < first.low {
-        if lower_is_better { "better" } else { "worse" }
-    } else if last.low > first.high {
-        if lower_is_better { "worse" } else { "better" }
-    } else {
-        "same"
+/// Which way is good.
+pub(crate) fn wish(aspect: Aspect) -> &'static str {
+    if aspect.lower_is_better() { "lower is better" } else { "higher is better" }
+}
+
+/// The class of what is better, worse or neither.
+pub(crate) fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::Unclear => "same",
     }
 }
 
@@ -86,7 +99,8 @@ pub(super) fn results(report: &Report) -> String {
     }
     let compared = match report.runs.as_slice() {
         [first, .., last] => format!(
-            " Change is {} minus {} on the same items, in percentage points, with Newcombe's paired interval.",
+            " Change is {} minus {} over the responses that both have a score for, in percentage points, with \
+             Newcombe's paired interval.",
             escape(last),
             escape(first)
         ),
@@ -126,24 +140,32 @@ pub(super) fn categories(report: &Report) -> String {
     header.extend(report.runs.iter().cloned());
     let mut rows = Vec::new();
     for (benchmark, metric) in report.rows() {
-        let results: Vec<_> =
-            report.runs.iter().map(|run| report.metric(run, benchmark, metric)).collect();
-        let names: std::collections::BTreeSet<&String> =
-            results.iter().flatten().flat_map(|m| m.categories.keys()).collect();
-        for name in names {
-            let rate = |m: Option<&super::MetricResult>| {
-                m.and_then(|m| m.categories.get(name)?.rate).map_or("-".to_owned(), interval)
-            };
+        let rate = |run: &String, name: &String| {
+            let rate = report.metric(run, benchmark, metric)?.categories.get(name)?.rate?;
+            Some(interval(rate))
+        };
+        for name in report.categories(benchmark, metric) {
             let mut row = vec![benchmark.to_owned(), metric.name.clone(), name.clone()];
-            row.extend(results.iter().copied().map(rate));
+            row.extend(report.runs.iter().map(|run| rate(run, name).unwrap_or("-".to_owned())));
             rows.push(row);
         }
     }
     if rows.is_empty() {
         return String::new();
     }
-    let table = html_table(&Table { header, rows, words: 3 });
-    format!("<section id=\"categories\"><h2>By category</h2>{table}</section>\n")
+    let (bars, table) = (
+        thinksafe_plot::columns(&figures::categories(report)),
+        html_table(&Table { header, rows, words: 3 }),
+    );
+    format!(
+        "<section id=\"categories\"><h2>By category</h2>{bars}{}</section>\n",
+        fold("The same as a table", &table)
+    )
+}
+
+/// Something to look at when asked.
+pub(crate) fn fold(title: &str, html: &str) -> String {
+    format!("<details><summary>{title}</summary><div class=\"request\">{html}</div></details>")
 }
 
 /// Facts, timings, settings and identities.
@@ -152,7 +174,9 @@ pub(super) fn provenance(report: &Report) -> String {
         report.facts.iter().map(|f| (f.name.clone(), f.value.clone())).collect();
     let time = |t: &super::Timing| (format!("time: {}", t.phase), format!("{:.1} s", t.seconds));
     facts.extend(report.timings.iter().map(time));
-    facts.extend(engines(report));
+    let asked = report.results.iter().map(|r| (r.run.as_str(), &r.generator, &r.settings));
+    let metrics = report.results.iter().flat_map(|r| &r.metrics);
+    facts.extend(engines(asked, metrics.filter_map(|m| m.judge.as_ref())));
     if facts.is_empty() {
         return String::new();
     }
@@ -161,28 +185,28 @@ pub(super) fn provenance(report: &Report) -> String {
 }
 
 /// What answered, what judged and how it was asked, each said once.
-fn engines(report: &Report) -> Vec<(String, String)> {
+pub(crate) fn engines<'a>(
+    asked: impl Iterator<Item = (&'a str, &'a Identity, &'a Settings)>,
+    judges: impl Iterator<Item = &'a JudgeIdentity>,
+) -> Vec<(String, String)> {
     let mut facts: Vec<(String, String)> = Vec::new();
     let mut once = |name: String, value: String| {
         if !facts.iter().any(|(n, v)| *n == name && *v == value) {
             facts.push((name, value));
         }
     };
-    for result in &report.results {
-        let g = &result.generator;
+    for (run, g, Settings { sampling: s, samples, seed, .. }) in asked {
         let adapter = g.adapter.as_ref().map_or(String::new(), |a| format!(", adapter {a}"));
         let model = format!("{} on {}, weights {}{adapter}", g.model, g.engine, g.weights);
-        once(format!("model: {}", result.run), model);
-        let settings = &result.settings;
-        let (s, n, seed) = (&settings.sampling, settings.samples, settings.seed.0);
+        once(format!("model: {run}"), model);
         let asked = format!(
-            "temperature {}, top-p {}, top-k {}, at most {} tokens, {n} a prompt, seed {seed}",
-            s.temperature, s.top_p, s.top_k, s.max_new_tokens
+            "temperature {}, top-p {}, top-k {}, at most {} tokens, {samples} a prompt, seed {}",
+            s.temperature, s.top_p, s.top_k, s.max_new_tokens, seed.0
         );
         once("sampling".to_owned(), asked);
-        for judge in result.metrics.iter().filter_map(|m| m.judge.as_ref()) {
-            once("judge".to_owned(), format!("{} {}", judge.name, judge.hash));
-        }
+    }
+    for judge in judges {
+        once("judge".to_owned(), format!("{} {}", judge.name, judge.hash));
     }
     facts
 }
@@ -198,8 +222,7 @@ pub(crate) fn html_table(table: &Table) -> String {
         .concat();
     let cell = |(column, text): (usize, &String)| {
         let text = escape(text);
-        // A true minus sign, as wide as the plus.
-        let text = if column < table.words { text } else { text.replace('-', "\u{2212}") };
+        let text = if column < table.words { text } else { minus(&text) };
         format!("<td{}>{}</td>", class(column), with_faint_interval(&text))
     };
     let row = |row: &Vec<String>| {
@@ -212,6 +235,11 @@ pub(crate) fn html_table(table: &Table) -> String {
     )
 }
 
+/// Numbers with true minus signs, as wide as the plus.
+pub(crate) fn minus(numbers: &str) -> String {
+    numbers.replace('-', "\u{2212}")
+}
+
 /// Sets the bracketed part of an escaped number cell back a little.
 fn with_faint_interval(cell: &str) -> String {
     match cell.split_once(" [") {
@@ -222,12 +250,5 @@ fn with_faint_interval(cell: &str) -> String {
     }
 }
 
-/// The result in a sentence, as the caption of the scatter has it.
-pub(super) fn sentence(headlines: &[Headline]) -> String {
-    let change = |h: &Headline| {
-        let (first, last) = h.ends()?;
-        let points = signed(last.value - first.value);
-        (h.runs.len() > 1).then(|| format!("{}: {points} points", h.name))
-    };
-    headlines.iter().filter_map(change).collect::<Vec<_>>().join("; ")
-}
+/// How many sentences stand above everything.
+const LEADS: usize = 4;

@@ -1,8 +1,8 @@
 //! Tables as text: for terminals, for Markdown, and as cells for the page.
 
-use super::{MetricResult, Report};
+use super::{MetricResult, Report, latex, sentence};
 use crate::score::Unscored;
-use crate::statistics::{Interval, PairedDifference};
+use crate::statistics::Interval;
 
 /// A table whose cells are plain text.
 pub(crate) struct Table {
@@ -14,13 +14,28 @@ pub(crate) struct Table {
 
 pub(super) fn to_text(report: &Report) -> String {
     let results = aligned(&results(report));
-    format!("{}\n{UNITS}\n\n{results}\n{}", report.title, remarks(report, "*", aligned))
+    let (title, lead) = (&report.title, lead(report, str::to_owned));
+    format!("{title}\n{lead}{UNITS}\n\n{results}\n{}", remarks(report, "*", aligned))
 }
 
 pub(super) fn to_markdown(report: &Report) -> String {
     let title = markdown_cell(&report.title);
     let results = markdown(&results(report));
-    format!("## {title}\n\n{UNITS}\n\n{results}\n{}", remarks(report, r"\*", markdown))
+    let lead = lead(report, |text| format!("{}\n", markdown_cell(text)));
+    format!("## {title}\n\n{lead}{UNITS}\n\n{results}\n{}", remarks(report, r"\*", markdown))
+}
+
+pub(super) fn to_latex(report: &Report) -> String {
+    let tables = std::iter::once(results(report)).chain(unscored(report));
+    tables.map(|table| latex::tabular(&table)).collect::<Vec<_>>().join("\n")
+}
+
+/// The result in a sentence, on a line of its own; nothing if there is none.
+fn lead(report: &Report, layout: impl Fn(&str) -> String) -> String {
+    match sentence::lead(&report.headlines()).as_str() {
+        "" => String::new(),
+        sentence => format!("{}\n", layout(sentence)),
+    }
 }
 
 fn remarks(report: &Report, star: &str, layout: fn(&Table) -> String) -> String {
@@ -41,13 +56,12 @@ pub(super) fn results(report: &Report) -> Table {
     let row = |(benchmark, metric): (&str, _)| {
         let cells: Vec<_> =
             report.runs.iter().map(|run| report.metric(run, benchmark, metric)).collect();
-        let any = report.results.iter().find(|r| r.benchmark == benchmark);
-        let items = any.map(|r| r.items.to_string()).unwrap_or_default();
+        let items = report.asked(benchmark).to_string();
         let mut row = vec![benchmark.to_owned(), metric.name.clone(), items];
         row.extend(cells.iter().map(|cell| cell.map_or_else(|| "-".to_owned(), rate_cell)));
         if compared {
             let difference = cells.last().copied().flatten().and_then(|m| m.difference);
-            row.push(difference.map_or_else(|| "-".to_owned(), change_cell));
+            row.push(difference.map_or_else(|| "-".to_owned(), |d| change(d.difference)));
         }
         row
     };
@@ -92,8 +106,9 @@ fn rate_cell(metric: &MetricResult) -> String {
     }
 }
 
-fn change_cell(difference: PairedDifference) -> String {
-    let Interval { value, low, high } = difference.difference;
+/// `-96.1 [-97.0, -95.0]`, in percentage points.
+pub(crate) fn change(difference: Interval) -> String {
+    let Interval { value, low, high } = difference;
     format!("{} [{}, {}]", signed(value), signed(low), signed(high))
 }
 
@@ -114,7 +129,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A difference in percentage points with its sign.
-pub(super) fn signed(share: f64) -> String {
+pub(crate) fn signed(share: f64) -> String {
     let rounded = format!("{:+.1}", share * 100.0);
     if rounded == "-0.0" || rounded == "+0.0" { "0.0".to_owned() } else { rounded }
 }
@@ -136,7 +151,7 @@ pub(crate) fn aligned(table: &Table) -> String {
     format!("{}{rule}\n{body}", line(&table.header))
 }
 
-fn markdown(table: &Table) -> String {
+pub(crate) fn markdown(table: &Table) -> String {
     let line = |row: &Vec<String>| {
         let cells: Vec<String> = row.iter().map(|cell| markdown_cell(cell)).collect();
         format!("| {} |\n", cells.join(" | "))
@@ -148,22 +163,22 @@ fn markdown(table: &Table) -> String {
 }
 
 /// Text that stays one cell and plain, whatever it spells.
-pub(super) fn markdown_cell(text: &str) -> String {
-    let flat = text.replace(['\n', '\r'], " ");
-    let mut cell = String::with_capacity(flat.len());
-    for c in flat.chars() {
+pub(crate) fn markdown_cell(text: &str) -> String {
+    let mut cell = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '&' => cell.push_str("&amp;"),
             '<' => cell.push_str("&lt;"),
             '>' => cell.push_str("&gt;"),
-            '|' | '\\' | '*' | '_' | '`' | '[' | ']' => cell.extend(['\\', c]),
+            '|' | '\\' | '*' | '_' | '`' | '[' | ']' | '~' | '$' => cell.extend(['\\', c]),
+            c if c.is_whitespace() || c.is_control() => cell.push(' '),
             _ => cell.push(c),
         }
     }
     cell
 }
 
-const REASONS: [Unscored; 4] =
+pub(crate) const REASONS: [Unscored; 4] =
     [Unscored::Truncated, Unscored::Unsplit, Unscored::Undetermined, Unscored::RequestFailed];
 pub(super) const UNITS: &str = "Percent of responses with 95 % confidence intervals.";
 pub(super) const NOT_SCORED: &str =
@@ -201,6 +216,6 @@ mod tests {
 
     #[test]
     fn markdown_cells_stay_cells() {
-        assert_eq!(markdown_cell("a|b\n<i>*"), r"a\|b &lt;i&gt;\*");
+        assert_eq!(markdown_cell("a|b\n<i>*~$"), r"a\|b &lt;i&gt;\*\~\$");
     }
 }

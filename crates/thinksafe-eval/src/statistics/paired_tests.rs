@@ -26,6 +26,14 @@ pub struct PairedTests {
     pub bootstrap: Interval,
 }
 
+impl PairedTests {
+    /// The p-value to quote: of McNemar's exact test where it applies, of sign flips elsewhere. Neither assumes a
+    /// distribution.
+    pub fn p_value(&self) -> f64 {
+        self.mcnemar.unwrap_or(self.sign_flip.p_value)
+    }
+}
+
 impl std::fmt::Display for PairedTests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { units, mcnemar, t, sign_flip, bootstrap } = self;
@@ -46,7 +54,7 @@ impl std::fmt::Display for PairedTests {
 }
 
 /// A p-value with three digits after the point, none of them said to be zero.
-fn shown(p: f64) -> String {
+pub(crate) fn shown(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
@@ -85,6 +93,7 @@ mod tests {
         assert!((tests.bootstrap.value - 0.75).abs() < 1e-12);
         let single = paired_tests(&pairs[1..], 200, Seed(1)).unwrap();
         assert_eq!(single.mcnemar, Some(0.5));
+        assert_eq!([tests.p_value(), single.p_value()], [0.5, 0.5]);
         let text = single.to_string();
         assert!(text.starts_with("+66.7 points, bootstrap ["), "{text}");
         assert!(

@@ -15,6 +15,7 @@ import statsmodels
 from inspect_ai.scorer import SampleScore, Score, pass_at, stderr
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 RANDOM = np.random.default_rng(20260514)
@@ -128,6 +129,17 @@ def bootstrap():
     return cases
 
 
+def holm():
+    families = [
+        [0.03],
+        [0.01, 0.04, 0.03, 0.005],
+        [0.5, 0.5, 0.9, 1.0],
+        [0.0, 1e-12, 0.049, 0.05, 0.05, 0.2],
+        [round(0.7**k, 6) for k in range(25)],
+    ]
+    return [{"p": p, "adjusted": multipletests(p, method="holm")[1].tolist()} for p in families]
+
+
 def main():
     warnings.simplefilter("error", RuntimeWarning)
     golden = {
@@ -140,6 +152,7 @@ def main():
         "sign_flip": sign_flip(),
         "drawn_sign_flip": drawn_sign_flip(),
         "bootstrap": bootstrap(),
+        "holm": holm(),
     }
     path = Path(__file__).with_name("statistics.json")
     lines = ",\n".join(f'"{name}": {json.dumps(value)}' for name, value in golden.items())
