@@ -46,7 +46,7 @@ impl std::fmt::Display for PairedTests {
 }
 
 /// A p-value with three digits after the point, none of them said to be zero.
-fn shown(p: f64) -> String {
+pub(crate) fn shown(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
