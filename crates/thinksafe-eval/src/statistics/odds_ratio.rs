@@ -54,9 +54,8 @@ pub fn mantel_haenszel(strata: &[TwoByTwo]) -> Option<Interval> {
             unlike_down += unlike * down;
         }
     }
-    let sides = like_up / (ups * ups) + unlike_down / (downs * downs);
-    let variance = (sides + mixed / (ups * downs)) / 2.0;
-    (ups > 0.0 && downs > 0.0).then(|| around(ups / downs, variance.sqrt()))
+    let twice = like_up / (ups * ups) + mixed / (ups * downs) + unlike_down / (downs * downs);
+    (ups > 0.0 && downs > 0.0).then(|| around(ups / downs, (twice / 2.0).sqrt()))
 }
 
 /// A ratio with the interval of its logarithm.
