@@ -7,6 +7,7 @@ mod inputs;
 mod labeled;
 mod published;
 mod sets;
+mod steering;
 mod stop;
 mod training;
 mod words;
@@ -17,9 +18,10 @@ pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use labeled::{miniature_exchanges, xstest_files};
 pub use published::{Judges, Published};
 pub use sets::EvaluationSet;
+pub use steering::{Drawn, likelihood_texts, likelihoods, prompt_samples, sides};
 pub use stop::Stop;
 pub use training::FineTuning;
-pub use words::{drops, loss_curve, training_texts};
+pub use words::{dataset_texts, drops, loss_curve, training_texts};
 
 /// The program of the README compiles.
 #[cfg(doctest)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use thinksafe_core::log;
+use thinksafe_eval::likelihood::Text;
 use thinksafe_eval::report::{Drops, LossPoint};
 use thinksafe_filter::{Dataset, DatasetRow, Selection};
 use thinksafe_sft::{StepRecord, TrainingText};
@@ -12,6 +13,16 @@ pub fn training_texts(dataset: &Dataset) -> Vec<TrainingText> {
     let text = |row: &DatasetRow| {
         let id = row.provenance.as_ref().map_or_else(String::new, |p| p.prompt_id.clone());
         TrainingText::new(id, &row.instruction, row.trace()).labeled(row.prompt_label)
+    };
+    dataset.rows().iter().map(text).collect()
+}
+
+/// The dataset as texts whose likelihood can be asked for; rows of one prompt are related.
+pub fn dataset_texts(dataset: &Dataset) -> Vec<Text> {
+    let text = |row: &DatasetRow| {
+        let id = row.provenance.as_ref().map(|p| p.prompt_id.as_str());
+        let cluster = id.unwrap_or(&row.instruction);
+        Text::new(cluster, &row.instruction, row.trace()).labeled(row.prompt_label)
     };
     dataset.rows().iter().map(text).collect()
 }

@@ -11,6 +11,7 @@ mod decoding;
 mod guards;
 mod loading;
 mod lora;
+mod perplexity;
 mod sensitivity;
 mod sft;
 mod support;

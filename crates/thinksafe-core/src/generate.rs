@@ -268,6 +268,16 @@ pub enum RequestError {
         /// The model's limit.
         limit: usize,
     },
+    /// A given turn and its conversation do not fit into the model's context.
+    #[error(
+        "the turn and its conversation have {tokens} tokens, the model's context holds {limit}"
+    )]
+    TurnTooLong {
+        /// Tokens of both.
+        tokens: usize,
+        /// The model's limit.
+        limit: usize,
+    },
     /// The chat template rejected the conversation.
     #[error("the chat template failed: {reason}")]
     Template {

@@ -9,6 +9,7 @@
 //! * [`message`], [`prompt`], [`trace`]: what goes into a model and what comes out of it.
 //! * [`sampling`], [`seed`]: how a token is drawn; stateless, so that order, batch and resume change nothing.
 //! * [`generate`], [`judge`]: the two seams through which pipelines speak to models.
+//! * [`likelihood`]: the seam to a model that says how likely it finds a given turn.
 //! * [`tokens`]: a model's tokens, for those who must fit a text into its context.
 //! * [`verdict`]: what a guard said; *undetermined* is a value of its own and never becomes *safe*.
 //! * [`log`]: the append-only record log, the unit of resume.
@@ -30,6 +31,7 @@ pub mod fs;
 pub mod generate;
 pub mod hash;
 pub mod judge;
+pub mod likelihood;
 pub mod log;
 pub mod message;
 pub mod progress;

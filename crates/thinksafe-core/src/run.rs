@@ -78,6 +78,21 @@ impl RunDir {
         self.root.join("guards.html")
     }
 
+    /// Append-only log, one line a scored turn.
+    pub fn likelihoods(&self) -> PathBuf {
+        self.root.join("likelihoods.jsonl")
+    }
+
+    /// What steering does, as data.
+    pub fn steering_json(&self) -> PathBuf {
+        self.root.join("steering.json")
+    }
+
+    /// What steering does, as a page.
+    pub fn steering_html(&self) -> PathBuf {
+        self.root.join("steering.html")
+    }
+
     /// The adapter in PEFT's format.
     pub fn adapter(&self) -> PathBuf {
         self.root.join("adapter")

@@ -59,6 +59,7 @@ pub mod estimate;
 pub mod evaluate;
 pub mod guards;
 pub mod judged;
+pub mod likelihood;
 pub mod paper;
 pub mod report;
 pub mod sample;
@@ -66,5 +67,6 @@ pub mod score;
 pub mod scorer;
 pub mod spec;
 pub mod statistics;
+pub mod steering;
 
 pub use error::Error;

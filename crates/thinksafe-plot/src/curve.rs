@@ -16,6 +16,7 @@ enum Style {
     Noisy,
     Smooth,
     Dotted,
+    Scattered,
 }
 
 impl Curve {
@@ -34,12 +35,23 @@ impl Curve {
         Self { name: name.into(), points, style: Style::Dotted }
     }
 
+    /// Measured (x, y) points in any order, each of which is marked, and none joined with another.
+    pub fn scattered(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points, style: Style::Scattered }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// Whether each point is marked.
     pub(crate) fn is_dotted(&self) -> bool {
-        self.style == Style::Dotted
+        matches!(self.style, Style::Dotted | Style::Scattered)
+    }
+
+    /// Whether a line goes through the points.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.style != Style::Scattered
     }
 
     pub(crate) fn finite(&self) -> Vec<(f64, f64)> {
@@ -78,10 +90,10 @@ pub fn curves(curves: &[Curve], x_title: &str, y_title: &str) -> String {
             svg.path(&format!("curve raw {class}"), &drawn);
             let average = thinned(&moving_average(points));
             svg.path(&format!("curve {class}"), &place(&average));
-        } else {
+        } else if curve.is_joined() {
             svg.path(&format!("curve {class}"), &drawn);
         }
-        let is_sparse = curve.style == Style::Dotted && drawn.len() <= MOST_DOTS;
+        let is_sparse = curve.is_dotted() && (drawn.len() <= MOST_DOTS || !curve.is_joined());
         for at in drawn.into_iter().filter(|_| is_sparse) {
             svg.circle(&format!("dot {class}"), at, 3.5);
         }

@@ -6,7 +6,8 @@ use crate::svg::{Svg, series_class};
 
 /// Draws curves of shares, both axes from 0 to 1, with the diagonal that chance, or perfection, would be on.
 ///
-/// The legend names every curve. Those of [`Curve::dotted`] show their points; one of a single point is a dot.
+/// The legend names every curve. Those of [`Curve::dotted`] and [`Curve::scattered`] show their points; one of a single
+/// point is a dot.
 pub fn square(curves: &[Curve], x_title: &str, y_title: &str) -> String {
     let legend: Vec<_> =
         curves.iter().enumerate().map(|(i, c)| (class(i), c.name().to_owned())).collect();
@@ -21,7 +22,7 @@ pub fn square(curves: &[Curve], x_title: &str, y_title: &str) -> String {
     for (i, curve) in curves.iter().enumerate() {
         let points: Vec<_> =
             curve.finite().into_iter().map(|(px, py)| (x.at(px), y.at(py))).collect();
-        if points.len() > 1 {
+        if points.len() > 1 && curve.is_joined() {
             svg.path(&format!("curve {}", class(i)), &points);
         }
         for at in points.into_iter().filter(|_| curve.is_dotted()) {

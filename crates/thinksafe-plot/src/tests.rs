@@ -99,6 +99,16 @@ fn sparse_curves_have_dots_and_several_have_a_legend() {
 }
 
 #[test]
+fn scattered_points_are_marked_and_not_joined() {
+    let points: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i % 10) / 10.0, 0.5)).collect();
+    let scattered = [Curve::scattered("s", points)];
+    for svg in [square(&scattered, "x", "y"), curves(&scattered, "x", "y")] {
+        assert_eq!(svg.matches("<circle").count(), 100, "{svg}");
+        assert!(!svg.contains("class=\"curve"), "{svg}");
+    }
+}
+
+#[test]
 fn a_square_has_a_diagonal_and_marks_single_points() {
     let curve = Curve::smooth("a", vec![(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)]);
     let svg = square(&[curve, Curve::dotted("b", vec![(0.25, 0.75)])], "x", "y");

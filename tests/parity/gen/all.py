@@ -4,11 +4,12 @@ import guards
 import lora
 import loading
 import models
+import perplexity
 import sampler
 import sft
 import tokenizer
 
 if __name__ == "__main__":
-    for generator in (tokenizer, models, loading, lora, guards, sampler, sft):
+    for generator in (tokenizer, models, loading, lora, guards, sampler, sft, perplexity):
         print(f"== {generator.__name__}")
         generator.main()

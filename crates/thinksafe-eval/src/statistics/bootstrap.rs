@@ -1,5 +1,7 @@
 //! Intervals by resampling, for whatever no formula fits.
 
+use std::collections::BTreeMap;
+
 use thinksafe_core::seed::{Philox, Seed};
 
 use super::cluster::{Observation, clusters};
@@ -13,18 +15,39 @@ use super::summary::quantile;
 /// resamples each is off by about 2.7 / √n standard errors of the mean. The same seed gives the same ends.
 /// `None` without observations or resamples.
 pub fn bootstrap(observations: &[Observation<'_>], resamples: u32, seed: Seed) -> Option<Interval> {
-    if observations.is_empty() || resamples == 0 {
-        return None;
-    }
     let clusters: Vec<(f64, f64)> =
         clusters(observations).into_values().map(|c| (c.sum, c.count as f64)).collect();
+    resampled(&clusters, resamples, seed)
+}
+
+/// The ratio of two sums with its 95 % percentile interval under resampling of whole clusters: each part is (cluster,
+/// numerator, denominator).
+///
+/// A rate per token over texts of several lengths is such a ratio. Otherwise as [`bootstrap`]. `None` without parts or
+/// resamples, and if a cluster's denominators do not sum to more than 0.
+pub fn bootstrap_ratio(parts: &[(&str, f64, f64)], resamples: u32, seed: Seed) -> Option<Interval> {
+    let mut clusters: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (cluster, numerator, denominator) in parts {
+        let sums = clusters.entry(cluster).or_default();
+        *sums = (sums.0 + numerator, sums.1 + denominator);
+    }
+    let clusters: Vec<(f64, f64)> = clusters.into_values().collect();
+    let usable = clusters.iter().all(|(sum, count)| sum.is_finite() && *count > 0.0);
+    usable.then(|| resampled(&clusters, resamples, seed)).flatten()
+}
+
+/// The ratio of the sums over all clusters, each a pair of sum and count, with its interval.
+fn resampled(clusters: &[(f64, f64)], resamples: u32, seed: Seed) -> Option<Interval> {
+    if clusters.is_empty() || resamples == 0 {
+        return None;
+    }
     let stream = seed.purpose("thinksafe.bootstrap").stream();
     let mut means: Vec<f64> =
-        (0..u64::from(resamples)).map(|resample| mean(&clusters, stream, resample)).collect();
+        (0..u64::from(resamples)).map(|resample| mean(clusters, stream, resample)).collect();
     means.sort_by(f64::total_cmp);
-    let n = observations.len() as f64;
+    let sum = |of: fn(&(f64, f64)) -> f64| clusters.iter().map(of).sum::<f64>();
     Some(Interval {
-        value: observations.iter().map(|o| o.value).sum::<f64>() / n,
+        value: sum(|c| c.0) / sum(|c| c.1),
         low: quantile(&means, 0.025),
         high: quantile(&means, 0.975),
     })
@@ -54,6 +77,18 @@ mod tests {
     fn nothing_to_draw_from_is_no_interval() {
         assert_eq!(bootstrap(&[], 100, Seed(1)), None);
         assert_eq!(bootstrap(&observations(&[("a", 1.0)]), 0, Seed(1)), None);
+    }
+
+    #[test]
+    fn a_ratio_weighs_clusters_by_their_denominators() {
+        let parts = [("a", 3.0, 1.0), ("b", 1.0, 3.0), ("b", 0.0, 4.0)];
+        let ratio = bootstrap_ratio(&parts, 999, Seed(1)).unwrap();
+        assert!((ratio.value - 0.5).abs() < 1e-12, "{ratio:?}");
+        assert!((ratio.low - 1.0 / 7.0).abs() < 1e-12 && (ratio.high - 3.0).abs() < 1e-12);
+        let as_mean = bootstrap_ratio(&[("a", 1.0, 1.0), ("b", 0.0, 1.0)], 99, Seed(2));
+        assert_eq!(as_mean, bootstrap(&observations(&[("a", 1.0), ("b", 0.0)]), 99, Seed(2)));
+        assert_eq!(bootstrap_ratio(&[("a", 1.0, 0.0)], 99, Seed(1)), None);
+        assert_eq!(bootstrap_ratio(&[], 99, Seed(1)), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod score;
 mod sequence;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::cell::OnceCell;
 use std::collections::{HashSet, VecDeque};

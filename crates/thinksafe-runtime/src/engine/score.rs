@@ -37,7 +37,7 @@ impl LocalGenerator {
                 };
                 scorer.run(texts, options.step_tokens)
             }
-            _ => Ok(texts.iter().map(|text| model.log_probabilities(text)).collect()),
+            _ => packed(model, texts),
         }
     }
 }
@@ -55,6 +55,31 @@ fn check(texts: &[Vec<u32>], model: &CausalLm) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Tokens of the texts that pass through libtorch together, unless one alone has more.
+const PACKED_TOKENS: usize = 8192;
+
+/// Scores texts through libtorch, several at a time.
+fn packed(model: &CausalLm, texts: &[Vec<u32>]) -> Result<Vec<Vec<f64>>, Error> {
+    let mut found = Vec::with_capacity(texts.len());
+    let mut left = texts;
+    while !left.is_empty() {
+        let (together, later) = left.split_at(fitting(left));
+        found.extend(model.log_probabilities(together)?);
+        left = later;
+    }
+    Ok(found)
+}
+
+/// How many of the first texts pass together: at least one.
+fn fitting(texts: &[Vec<u32>]) -> usize {
+    let mut tokens = 0;
+    let fits = |text: &&Vec<u32>| {
+        tokens += text.len();
+        tokens <= PACKED_TOKENS
+    };
+    texts.iter().take_while(fits).count().max(1)
 }
 
 /// Texts on their way through the decoder.

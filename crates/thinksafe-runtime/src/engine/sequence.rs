@@ -237,7 +237,7 @@ fn with_texts(logprobs: DrawnLogprobs, chat: &Chat) -> TokenLogprobs {
 }
 
 /// An error's message followed by those of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -12,9 +12,11 @@ use thinksafe_chat::Chat;
 use thinksafe_core::generate::{
     Completion, Finish, Generate, Generated, Logprobs, Request, RequestError,
 };
+use thinksafe_core::likelihood::{GivenTurn, TurnScorer};
 use thinksafe_core::message::{Message, Prompt};
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::SampleSeed;
+use thinksafe_core::trace::Trace;
 
 use crate::fixture::{SHAPES, model};
 use crate::{EngineOptions, LocalGenerator, LoraConfig, LoraSwitch, Precision};
@@ -234,8 +236,7 @@ fn scores_are_those_of_the_whole_forward_pass_however_the_texts_share_steps() {
     let texts: Vec<Vec<u32>> =
         [0, 1, 2, 17, 60, 33, 100].map(|n: u32| (0..n).map(|i| word(i + n)).collect()).into();
     let mut whole = engine(small());
-    let expected: Vec<Vec<f64>> =
-        texts.iter().map(|text| whole.model().log_probabilities(text)).collect();
+    let expected = whole.model().log_probabilities(&texts).unwrap();
     let scored = whole.score(&texts).unwrap();
     for (ours, theirs) in scored.iter().zip(&expected) {
         assert_eq!(ours.len(), theirs.len());
@@ -257,4 +258,33 @@ fn texts_that_cannot_be_scored_are_refused() {
         assert!(matches!(error, crate::Error::Option { .. }), "{error}");
     }
     assert_eq!(tight.score(&[vec![7, 8, 9]]).unwrap()[0].len(), 2);
+}
+
+#[test]
+fn turns_are_scored_after_their_conversation_and_too_long_ones_are_named() {
+    let mut engine = engine(small());
+    let given = |(id, words): (u64, usize)| GivenTurn {
+        id,
+        messages: vec![Message::user("w9 w8 w30")],
+        trace: Trace { thinking: None, answer: vec!["w5"; words].join(" ") },
+    };
+    let turns: Vec<GivenTurn> = [(0, 3), (1, 200), (2, 40)].map(given).into();
+    let mut scored = BTreeMap::new();
+    engine
+        .score_turns(&mut turns.iter().cloned(), &mut |turn| {
+            assert!(scored.insert(turn.id, turn.outcome).is_none());
+            Ok(())
+        })
+        .unwrap();
+    let too_long = RequestError::TurnTooLong { tokens: 206, limit: 128 };
+    assert_eq!(scored[&1], Err(too_long));
+    for (turn, words) in [(&turns[0], 3), (&turns[2], 40)] {
+        let encoded = engine.chat().encode_example(&turn.messages, &turn.trace).unwrap();
+        let prompt = encoded.prompt_len();
+        let whole = engine.score(&[encoded.ids]).unwrap().remove(0);
+        let found = scored[&turn.id].as_ref().unwrap();
+        assert_eq!((found.thinking.tokens, found.answer.tokens), (0, words + 1));
+        let sum: f64 = whole[prompt - 1..].iter().sum();
+        assert!((found.turn().log_prob - sum).abs() < 1e-12, "{found:?} {sum}");
+    }
 }

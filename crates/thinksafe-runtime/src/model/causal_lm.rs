@@ -12,7 +12,7 @@ use crate::model::decoder::{Decoder, Tokens};
 use crate::model::random::Random;
 use crate::model::weight::Weight;
 use crate::model::weights::Checkpoint;
-use crate::model::{Mode, ModelConfig, PaddedBatch};
+use crate::model::{Mode, ModelConfig, PackedBatch, PaddedBatch, VocabularyLoss};
 use crate::{Device, Error, Placement};
 
 /// A decoder with its weights, and at most one LoRA adapter.
@@ -186,31 +186,28 @@ impl CausalLm {
         self.decoder.project(hidden)
     }
 
-    /// The log-probability of every token of a text but its first, given those before it, through libtorch; logits of
-    /// some positions are in memory at a time.
-    pub(crate) fn log_probabilities(&self, text: &[u32]) -> Vec<f64> {
-        const POSITIONS: i64 = 256;
-        let count = text.len() as i64 - 1;
-        if count < 1 {
-            return Vec::new();
+    /// The log-probability of every token of each text but its first, given those before it, through libtorch: the texts
+    /// lie one behind the other in one pass, and logits of some positions are in memory at a time.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] if the device has no room.
+    pub(crate) fn log_probabilities(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f64>>, Error> {
+        let before: Vec<&[u32]> =
+            texts.iter().map(|text| &text[..text.len().saturating_sub(1)]).collect();
+        let batch = PackedBatch::new(&before, self.device())?;
+        if batch.tokens() == 0 {
+            return Ok(texts.iter().map(|_| Vec::new()).collect());
         }
-        let ids: Vec<i64> = text.iter().map(|id| i64::from(*id)).collect();
-        let ids = Tensor::from_slice(&ids).to_device(self.device().into()).unsqueeze(0);
-        let positions = Tensor::arange(count, (Kind::Int64, ids.device())).unsqueeze(0);
-        let tokens = Tokens { ids: &ids.narrow(1, 0, count), positions: &positions };
-        let hidden = self.forward_cached(tokens, &mut Causal::default()).squeeze_dim(0);
-        let following = ids.narrow(1, 1, count).squeeze_dim(0).split(POSITIONS, 0);
-        let parts =
-            hidden.split(POSITIONS, 0).into_iter().zip(following).map(|(hidden, following)| {
-                let logits = tch::no_grad(|| self.project(&hidden)).to_kind(Kind::Float);
-                let chosen = logits.gather(1, &following.unsqueeze(1), false).squeeze_dim(1);
-                chosen - logits.logsumexp([1i64].as_slice(), false)
-            });
-        let found = Tensor::cat(&parts.collect::<Vec<_>>(), 0).to_kind(Kind::Double);
-        let found = found.to_device(tch::Device::Cpu);
-        let mut values = vec![0f64; count as usize];
-        found.copy_data(&mut values, count as usize);
-        values
+        let targets: Vec<i64> =
+            texts.iter().flat_map(|text| text.iter().skip(1)).map(|id| i64::from(*id)).collect();
+        let targets = Tensor::from_slice(&targets).to_device(self.device().into());
+        let loss = VocabularyLoss::CrossEntropy { targets: &targets };
+        let losses = self.vocabulary_losses(&self.packed_hidden_states(&batch), loss);
+        let losses = losses.to_kind(Kind::Double).to_device(tch::Device::Cpu);
+        let mut values = vec![0f64; batch.tokens()];
+        losses.copy_data(&mut values, batch.tokens());
+        let mut values = values.into_iter().map(|loss| -loss);
+        Ok(before.iter().map(|text| values.by_ref().take(text.len()).collect()).collect())
     }
 
     /// A pass whose keys and values are kept by `keys`, without gradients or dropout.
