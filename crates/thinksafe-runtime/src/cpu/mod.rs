@@ -32,6 +32,9 @@ pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {
         segments: &[Segment<'_>],
         following: &[u32],
     ) -> Vec<f64>;
+
+    /// Takes the adapters' matrices anew. Keys and values computed before are of the old ones.
+    fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora]);
 }
 
 /// A decoder that computes in f32, with f32 keys and values, the model's adapter and others.
@@ -86,6 +89,10 @@ impl<C: Element> CpuBackend for Native<C> {
     ) -> Vec<f64> {
         let rows = self.rows(segments);
         self.decoder.log_probabilities(pool, &mut self.store, (&rows, following))
+    }
+
+    fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora]) {
+        self.decoder.renew_adapters(model, others);
     }
 }
 
