@@ -44,6 +44,18 @@ const TORCH: &[(&str, &[&str])] = &[
             "thinksafe-runtime",
         ],
     ),
+    (
+        "thinksafe-rl",
+        &[
+            "thinksafe-chat",
+            "thinksafe-core",
+            "thinksafe-filter",
+            "thinksafe-math",
+            "thinksafe-plot",
+            "thinksafe-runtime",
+            "thinksafe-sft",
+        ],
+    ),
 ];
 
 /// Packages that put all crates together.

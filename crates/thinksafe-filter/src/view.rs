@@ -1,6 +1,7 @@
 //! What a judge sees of a response.
 
 use serde::{Deserialize, Serialize};
+use thinksafe_core::trace::Trace;
 use thinksafe_trace::TraceRecord;
 
 /// What a judge sees of a response. The prompt beside it is the one without steering, unless
@@ -36,9 +37,14 @@ impl View {
         let (Some(turn), Some(trace)) = (record.turn(), record.trace()) else {
             return Vec::new();
         };
+        self.parts(&turn.whole(), trace)
+    }
+
+    /// The parts that a judge is shown of a whole turn and its split.
+    pub fn parts(self, turn: &str, trace: &Trace) -> Vec<(Segment, String)> {
         let answer = (Segment::Answer, trace.answer.clone());
         match (self, &trace.thinking) {
-            (Self::Turn, _) => vec![(Segment::Turn, turn.whole())],
+            (Self::Turn, _) => vec![(Segment::Turn, turn.to_owned())],
             (Self::Parts, Some(thinking)) if !thinking.trim().is_empty() => {
                 vec![(Segment::Thinking, thinking.clone()), answer]
             }

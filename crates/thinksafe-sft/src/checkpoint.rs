@@ -1,25 +1,21 @@
 //! Checkpoints: directories that appear whole or not at all, and that only the same run can go on from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 use thinksafe_core::fs;
 use thinksafe_core::hash::ContentHash;
 
 use crate::Error;
 use crate::held_out::{Best, Standing};
-use crate::optimizer::Moments;
 use crate::retention;
-use crate::tensors;
+use crate::snapshot;
 use crate::trainer::Trainer;
 
 const FORMAT: &str = "thinksafe.sft.checkpoint";
 const VERSION: u32 = 2;
 const STATE: &str = "state.json";
-const PARAMETERS: &str = "parameters.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
 
 /// What a checkpoint says about itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,15 +88,7 @@ impl Trainer<'_> {
         let target = dir.join(format!("step-{step:08}"));
         let partial = dir.join(format!(".step-{step:08}.partial"));
         retention::remove_if_present(&partial)?;
-        let contents = [
-            (PARAMETERS, tensors::to_bytes(&self.parameters())?),
-            (OPTIMIZER, tensors::to_bytes(&self.moments_by_name())?),
-        ];
-        let mut files = BTreeMap::new();
-        for (name, bytes) in contents {
-            files.insert(name.to_owned(), ContentHash::of_bytes(&bytes));
-            fs::write_atomic(partial.join(name), bytes)?;
-        }
+        let files = snapshot::write_state(&partial, &self.parameters(), self.optimizer())?;
         let state = State {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -127,29 +115,8 @@ impl Trainer<'_> {
         let path = path.as_ref();
         let state = read_state(path)?;
         self.check(path, &state)?;
-        let mut parameters = read_tensors(path, PARAMETERS, &state)?;
-        let mut moments = read_tensors(path, OPTIMIZER, &state)?;
-        let mut loaded = Vec::new();
-        for (name, parameter) in self.parameters() {
-            let take = |from: &mut HashMap<String, Tensor>, key: String| {
-                take_like(path, from, &key, &parameter)
-            };
-            let value = take(&mut parameters, name.clone())?;
-            let first = take(&mut moments, format!("first.{name}"))?;
-            let second = take(&mut moments, format!("second.{name}"))?;
-            loaded.push((parameter, value, Moments { first, second }));
-        }
-        if let Some(name) = parameters.keys().chain(moments.keys()).next() {
-            let found = format!("with {name}");
-            return mismatch(path, "parameters", found, "without it".to_owned());
-        }
-        let mut moments = Vec::new();
-        for (mut parameter, value, state) in loaded {
-            tch::no_grad(|| parameter.copy_(&value));
-            moments.push(state);
-        }
-        self.optimizer_mut().restore(state.step, moments);
-        Ok(())
+        let parameters = self.parameters();
+        snapshot::restore_state(path, &state.files, &parameters, (self.optimizer_mut(), state.step))
     }
 
     fn check(&self, path: &Path, state: &State) -> Result<(), Error> {
@@ -166,19 +133,6 @@ impl Trainer<'_> {
             None => Ok(()),
             Some((field, found, expected)) => mismatch(path, &field, found, expected),
         }
-    }
-
-    fn moments_by_name(&self) -> Vec<(String, Tensor)> {
-        let parameters = self.parameters();
-        let pairs = parameters.iter().zip(self.optimizer().moments());
-        pairs
-            .flat_map(|((name, _), moments)| {
-                [
-                    (format!("first.{name}"), moments.first.shallow_clone()),
-                    (format!("second.{name}"), moments.second.shallow_clone()),
-                ]
-            })
-            .collect()
     }
 }
 
@@ -199,34 +153,11 @@ fn read_state(path: &Path) -> Result<State, Error> {
     Err(Error::Checkpoint { path: path.to_owned(), reason })
 }
 
-fn read_tensors(path: &Path, name: &str, state: &State) -> Result<HashMap<String, Tensor>, Error> {
-    let damaged = |reason: String| Error::Checkpoint { path: path.to_owned(), reason };
-    let bytes = fs::read(path.join(name))?;
-    if state.files.get(name) != Some(&ContentHash::of_bytes(&bytes)) {
-        return Err(damaged(format!("the content of {name} is not what was written")));
-    }
-    let tensors = tensors::from_bytes(&bytes).map_err(|e| damaged(format!("{name}: {e}")))?;
-    Ok(tensors.into_iter().collect())
-}
-
-/// Takes a tensor out of a checkpoint, onto the device of the parameter whose shape it must have.
-fn take_like(
-    path: &Path,
-    from: &mut HashMap<String, Tensor>,
-    name: &str,
-    like: &Tensor,
-) -> Result<Tensor, Error> {
-    let Some(tensor) = from.remove(name) else {
-        return mismatch(path, "parameters", format!("without {name}"), "with it".to_owned());
-    };
-    if tensor.size() != like.size() {
-        let describe = |shape: Vec<i64>| format!("{name} of shape {shape:?}");
-        return mismatch(path, "parameters", describe(tensor.size()), describe(like.size()));
-    }
-    Ok(tensor.to_device(like.device()))
-}
-
-fn mismatch<T>(path: &Path, field: &str, found: String, expected: String) -> Result<T, Error> {
+/// The error of a checkpoint that is of another run.
+///
+/// # Errors
+/// Always [`Error::CheckpointMismatch`].
+pub fn mismatch<T>(path: &Path, field: &str, found: String, expected: String) -> Result<T, Error> {
     Err(Error::CheckpointMismatch {
         path: path.to_owned(),
         field: field.to_owned(),
@@ -235,8 +166,8 @@ fn mismatch<T>(path: &Path, field: &str, found: String, expected: String) -> Res
     })
 }
 
-/// The first place where two JSON values differ: its path, the left value, the right one.
-fn first_difference(
+/// The first place where two JSON values differ: its path, which begins with `at`, the left value, the right one.
+pub fn first_difference(
     at: &str,
     left: &serde_json::Value,
     right: &serde_json::Value,

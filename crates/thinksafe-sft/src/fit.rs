@@ -132,7 +132,8 @@ impl<'r, 't> Run<'r, 't> {
         let (run, done) = (trainer.run_hash(), trainer.steps_done());
         let position = ContentHash::of("thinksafe.sft.position", &(done, &standing));
         trainer.share().agree("checkpoint", &position)?;
-        let open = || step_log::open(&dir.join(STEPS), done, |i| (i + 1, step_key(&run, i + 1)));
+        let open =
+            || step_log::open_log(&dir.join(STEPS), done, |i| (i + 1, step_key(&run, i + 1)));
         let steps = trainer.share().is_first().then(open).transpose()?;
         let saved = newest.map(|_| done);
         Ok((Self { trainer, dir, options, steps, evaluations, saved }, saved))
@@ -261,7 +262,7 @@ fn open_evaluations(
     let (run, total) = (trainer.run_hash(), trainer.total_steps());
     let settings = held_out.settings();
     let count = held_out.count(trainer.steps_done(), total);
-    step_log::open(&dir.join(EVALUATIONS), count, |index| {
+    step_log::open_log(&dir.join(EVALUATIONS), count, |index| {
         let step = held_out.step_of(index, total);
         (step, evaluation_key(&run, &settings, step))
     })

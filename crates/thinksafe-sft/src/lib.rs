@@ -75,6 +75,7 @@ mod reduction;
 mod report;
 mod retention;
 mod schedule;
+mod snapshot;
 mod split;
 mod step_log;
 mod tensorboard;
@@ -83,6 +84,16 @@ mod tensors;
 mod tests;
 mod trained;
 mod trainer;
+
+/// What trainers of other objectives share with this one: the parts of resumable runs.
+pub mod resumable {
+    pub use crate::checkpoint::{first_difference, mismatch};
+    pub use crate::pack::pack;
+    pub use crate::report::flatten;
+    pub use crate::retention::{prune, remove_if_present};
+    pub use crate::snapshot::{restore_state, write_state};
+    pub use crate::step_log::{AtStep, open_log, open_log_first};
+}
 
 pub use config::{SftConfig, Trainable};
 pub use encode::{

@@ -27,7 +27,11 @@ impl Default for AdamWConfig {
 }
 
 impl AdamWConfig {
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the first that is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
         let check = |ok: bool, field, expected: &str, found: f64| {
             if ok {
                 return Ok(());

@@ -2,7 +2,7 @@
 
 /// Puts examples into as few bins of `most` tokens as first fit finds, longest first; an example that is longer than a bin
 /// gets its own. Within a bin, and from bin to bin, examples are in a fixed order.
-pub(crate) fn pack(examples: &[usize], lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
+pub fn pack(examples: &[usize], lengths: &[usize], most: usize) -> Vec<Vec<usize>> {
     let mut longest_first = examples.to_vec();
     longest_first.sort_by_key(|index| std::cmp::Reverse(lengths[*index]));
     let mut bins: Vec<(usize, Vec<usize>)> = Vec::new();

@@ -87,8 +87,8 @@ impl TrainingReport {
     }
 }
 
-/// The leaves of a JSON value with their paths.
-fn flatten(at: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
+/// Adds the leaves of a JSON value with their paths, which begin with `at`.
+pub fn flatten(at: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {

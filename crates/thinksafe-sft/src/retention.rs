@@ -51,7 +51,10 @@ pub fn best(dir: impl AsRef<Path>) -> Result<Option<PathBuf>, Error> {
 }
 
 /// Removes all checkpoints but the newest `keep` and the best.
-pub(crate) fn prune(dir: &Path, keep: usize, best: Option<u64>) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Core`] if one cannot be removed.
+pub fn prune(dir: &Path, keep: usize, best: Option<u64>) -> Result<(), Error> {
     let checkpoints = all(dir)?;
     let old = checkpoints.len().saturating_sub(keep.max(1));
     for (step, path) in checkpoints.into_iter().take(old) {
@@ -62,7 +65,11 @@ pub(crate) fn prune(dir: &Path, keep: usize, best: Option<u64>) -> Result<(), Er
     Ok(())
 }
 
-pub(crate) fn remove_if_present(path: &Path) -> Result<(), Error> {
+/// Removes a directory with all that is in it, if it is there.
+///
+/// # Errors
+/// [`Error::Core`] if it cannot be removed.
+pub fn remove_if_present(path: &Path) -> Result<(), Error> {
     match std::fs::remove_dir_all(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(thinksafe_core::Error::Io { action: "remove", path: path.to_owned(), source }

@@ -84,7 +84,11 @@ impl Schedule {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the first that is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
         let in_unit = |value: f64| (0.0..=1.0).contains(&value);
         let wrong = |field, value: f64| {
             Err(Error::Config {

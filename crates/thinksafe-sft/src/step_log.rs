@@ -6,9 +6,10 @@ use thinksafe_core::hash::ContentHash;
 use thinksafe_core::log::{Record, RecordLog};
 
 use crate::Error;
+use crate::checkpoint;
 
 /// A record that belongs to an optimizer step.
-pub(crate) trait AtStep: Record {
+pub trait AtStep: Record {
     /// The step, from 1.
     fn step(&self) -> u64;
 }
@@ -18,7 +19,7 @@ pub(crate) trait AtStep: Record {
 ///
 /// # Errors
 /// [`Error::CheckpointMismatch`] if the log is of another run or lacks a record that was made; [`Error::Core`].
-pub(crate) fn open<T: AtStep>(
+pub fn open_log<T: AtStep>(
     path: &Path,
     done: u64,
     expected: impl Fn(u64) -> (u64, ContentHash),
@@ -27,19 +28,42 @@ pub(crate) fn open<T: AtStep>(
     let log = RecordLog::<T>::open(path)?;
     let records: Vec<T> = thinksafe_core::log::read(path)?;
     check(path, done, &records, expected)?;
-    if records.len() as u64 == done {
+    cut(log, records, done as usize)
+}
+
+/// Opens a log with any number of records a step, of which the newest checkpoint has seen `count`: what was logged beyond
+/// is taken out.
+///
+/// # Errors
+/// [`Error::CheckpointMismatch`] if it lacks records that were made; [`Error::Core`].
+pub fn open_log_first<T: Record>(path: &Path, count: u64) -> Result<RecordLog<T>, Error> {
+    let log = RecordLog::<T>::open(path)?;
+    let records: Vec<T> = thinksafe_core::log::read(path)?;
+    let found = records.len() as u64;
+    if found < count {
+        let (found, expected) = (found.to_string(), format!("at least {count}"));
+        return checkpoint::mismatch(path, "number of records", found, expected);
+    }
+    cut(log, records, count as usize)
+}
+
+/// The log with its first `kept` records, all of which are given.
+fn cut<T: Record>(log: RecordLog<T>, records: Vec<T>, kept: usize) -> Result<RecordLog<T>, Error> {
+    if records.len() == kept {
         return Ok(log);
     }
-    let kept = path.with_extension("jsonl.rewritten");
-    remove_if_present(&kept)?;
-    let mut rewritten = RecordLog::open(&kept)?;
-    for record in &records[..done as usize] {
+    let path = log.path().to_owned();
+    let path = path.as_path();
+    let shorter = path.with_extension("jsonl.rewritten");
+    thinksafe_core::fs::remove_file_if_exists(&shorter)?;
+    let mut rewritten = RecordLog::open(&shorter)?;
+    for record in &records[..kept] {
         rewritten.append(record)?;
     }
     rewritten.sync()?;
     drop(rewritten);
     drop(log);
-    thinksafe_core::fs::rename(&kept, path)?;
+    thinksafe_core::fs::rename(&shorter, path)?;
     Ok(RecordLog::open(path)?)
 }
 
@@ -49,14 +73,8 @@ fn check<T: AtStep>(
     records: &[T],
     expected: impl Fn(u64) -> (u64, ContentHash),
 ) -> Result<(), Error> {
-    let mismatch = |field: &str, found: String, expected: String| {
-        Err(Error::CheckpointMismatch {
-            path: path.to_owned(),
-            field: field.to_owned(),
-            found,
-            expected,
-        })
-    };
+    let mismatch =
+        |field: &str, found, expected| checkpoint::mismatch(path, field, found, expected);
     for (index, record) in (0..).zip(records) {
         let (step, key) = expected(index);
         if record.step() != step {
@@ -71,16 +89,6 @@ fn check<T: AtStep>(
         return mismatch("number of records", found, format!("at least {done}"));
     }
     Ok(())
-}
-
-fn remove_if_present(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(thinksafe_core::Error::Io { action: "remove", path: path.to_owned(), source }
-                .into())
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -103,7 +111,7 @@ mod tests {
     }
 
     fn open_of(path: &Path, run: &ContentHash, done: u64) -> Result<RecordLog<StepRecord>, Error> {
-        open(path, done, |index| (index + 1, step_key(run, index + 1)))
+        open_log(path, done, |index| (index + 1, step_key(run, index + 1)))
     }
 
     fn written(path: &Path, run: &ContentHash, steps: u64) {

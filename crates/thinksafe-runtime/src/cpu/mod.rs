@@ -32,6 +32,9 @@ pub(crate) trait CpuBackend: Backend + Send + std::fmt::Debug {
         segments: &[Segment<'_>],
         following: &[u32],
     ) -> Vec<f64>;
+
+    /// Takes the adapters' matrices anew. Keys and values computed before are of the old ones.
+    fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora]);
 }
 
 /// A decoder that computes in f32, with f32 keys and values, the model's adapter and others.
@@ -87,6 +90,10 @@ impl<C: Element> CpuBackend for Native<C> {
         let mut rows = self.rows(segments);
         rows.iter_mut().for_each(|row| row.logits = true);
         self.decoder.log_probabilities(pool, &mut self.store, (&rows, following))
+    }
+
+    fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora]) {
+        self.decoder.renew_adapters(model, others);
     }
 }
 

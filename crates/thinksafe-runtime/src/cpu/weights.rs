@@ -50,6 +50,32 @@ impl CpuDecoder {
             turns: Vec::new(),
         }
     }
+
+    /// Takes the adapters' matrices anew; the packed weights stay.
+    pub(crate) fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora]) {
+        let tensors = Tensors::of(model, others);
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let linears = [
+                (QKV, &mut layer.qkv),
+                (O, &mut layer.o),
+                (GATE_UP, &mut layer.gate_up),
+                (DOWN, &mut layer.down),
+            ];
+            for (parts, linear) in linears {
+                linear.deltas = tensors.deltas(&in_layer(index, parts), linear.weight.inputs());
+            }
+        }
+    }
+}
+
+/// The projections of a layer, those of one input together.
+const QKV: &[&str] = &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
+const O: &[&str] = &["self_attn.o_proj"];
+const GATE_UP: &[&str] = &["mlp.gate_proj", "mlp.up_proj"];
+const DOWN: &[&str] = &["mlp.down_proj"];
+
+fn in_layer(index: usize, parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| format!("model.layers.{index}.{part}")).collect()
 }
 
 fn heads(config: &ModelConfig) -> Heads {
@@ -115,14 +141,13 @@ impl<'a> Tensors<'a> {
 
     fn layer(&self, config: &ModelConfig, index: usize) -> Layer {
         let name = |part: &str| format!("model.layers.{index}.{part}");
-        let linear =
-            |parts: &[&str]| self.linear(&parts.iter().map(|p| name(p)).collect::<Vec<_>>());
+        let linear = |parts: &[&str]| self.linear(&in_layer(index, parts));
         let (names, norm) = (config.norm_names(), |part: &str| self.norm(config, &name(part)));
         Layer {
-            qkv: linear(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
-            o: linear(&["self_attn.o_proj"]),
-            gate_up: linear(&["mlp.gate_proj", "mlp.up_proj"]),
-            down: linear(&["mlp.down_proj"]),
+            qkv: linear(QKV),
+            o: linear(O),
+            gate_up: linear(GATE_UP),
+            down: linear(DOWN),
             input_norm: norm("input_layernorm"),
             inner_norm: norm(names.inner),
             after_attention: names.after_attention.map(norm),
@@ -140,17 +165,22 @@ impl<'a> Tensors<'a> {
         let weight = self.packed(&weights);
         let bias: Vec<f32> =
             names.iter().filter_map(|n| self.optional(&format!("{n}.bias"))).flatten().collect();
+        let deltas = self.deltas(names, weight.inputs());
+        Linear { weight, bias: (!bias.is_empty()).then_some(bias), deltas }
+    }
+
+    /// What the adapters add to projections of the same input.
+    fn deltas(&self, names: &[String], inputs: usize) -> Deltas {
         let deltas = self.adapters.iter().map(|factors| {
             let mut parts = Vec::new();
             let mut from = 0;
-            for (name, matrix) in names.iter().zip(&weights) {
+            for name in names {
                 parts.extend(factors.of(name).map(|(a, b)| (from, a, b)));
-                from += self.base[matrix].shape()[0] as usize;
+                from += self.base[&format!("{name}.weight")].shape()[0] as usize;
             }
-            (!parts.is_empty()).then(|| LowRank::new(weight.inputs(), &parts))
+            (!parts.is_empty()).then(|| LowRank::new(inputs, &parts))
         });
-        let deltas = Deltas::new(deltas.collect());
-        Linear { weight, bias: (!bias.is_empty()).then_some(bias), deltas }
+        Deltas::new(deltas.collect())
     }
 }
 

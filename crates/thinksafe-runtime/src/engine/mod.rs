@@ -29,6 +29,7 @@ use thinksafe_chat::Chat;
 use thinksafe_core::generate::{
     AdapterChoice, Completion, Generate, Identity, Request, RequestError,
 };
+use thinksafe_core::hash::ContentHash;
 use thinksafe_kernels::Pool;
 
 pub(crate) use backend::{Backend, Segment};
@@ -40,7 +41,7 @@ pub use sampler::draw_token;
 use crate::cpu::CpuBackend;
 use crate::engine::progress::{Reporter, Totals};
 use crate::engine::scheduler::Scheduler;
-use crate::lora::LoadedLora;
+use crate::lora::{LoadedLora, LoraConfig};
 use crate::model::CausalLm;
 use crate::torch::{CudaOptions, TorchBackend};
 use crate::{Error, Precision};
@@ -87,6 +88,8 @@ pub struct LocalGenerator {
     watch: Option<Watch>,
     identity: OnceCell<Identity>,
     backend: Option<Prepared>,
+    /// Whether the adapter's matrices may have changed since `backend` took them.
+    stale_adapter: bool,
 }
 
 /// What is derived from the model's weights, until they change.
@@ -94,6 +97,22 @@ pub struct LocalGenerator {
 struct Prepared {
     pages: Pages,
     backend: Kind,
+    basis: Basis,
+}
+
+/// What must be as it was for a changed adapter to be all that changed.
+#[derive(Debug, PartialEq)]
+struct Basis {
+    weights: ContentHash,
+    adapter: Option<LoraConfig>,
+    is_on: bool,
+}
+
+impl Basis {
+    fn of(model: &CausalLm) -> Self {
+        let (weights, adapter) = (model.weights_hash().clone(), model.lora_config().cloned());
+        Self { weights, adapter, is_on: model.adapter_is_on() }
+    }
 }
 
 #[derive(Debug)]
@@ -138,6 +157,7 @@ impl LocalGenerator {
             watch: None,
             identity: OnceCell::new(),
             backend: None,
+            stale_adapter: false,
         })
     }
 
@@ -150,6 +170,17 @@ impl LocalGenerator {
     pub fn model_mut(&mut self) -> &mut CausalLm {
         self.identity.take();
         self.backend = None;
+        &mut self.model
+    }
+
+    /// The model, to train its adapter between generations. What the engine had derived from the base weights stays: the
+    /// next generation takes the adapter's matrices anew, and forgets keys and values computed with the old ones.
+    ///
+    /// If the model has other base weights by then (by [`CausalLm::weights_hash`]), an adapter with other settings, or one
+    /// that is switched another way, all is computed anew, as after [`Self::model_mut`].
+    pub fn adapted_model_mut(&mut self) -> &mut CausalLm {
+        self.identity.take();
+        self.stale_adapter = true;
         &mut self.model
     }
 
@@ -210,7 +241,13 @@ impl LocalGenerator {
     }
 
     fn prepared(&mut self) -> &mut Prepared {
-        let Self { model, options, others, backend, .. } = self;
+        let Self { model, options, others, backend, stale_adapter, .. } = self;
+        if std::mem::take(stale_adapter) {
+            backend.take_if(|prepared| prepared.basis != Basis::of(model));
+            if let Some(prepared) = backend {
+                prepared.renew_adapters(model, others, *options);
+            }
+        }
         backend.get_or_insert_with(|| Prepared::new(model, others, *options))
     }
 
@@ -234,11 +271,28 @@ impl Prepared {
             _ if on_cpu => Kind::Cpu(crate::cpu::f32(model, others)),
             _ => Kind::Torch(Box::new(TorchBackend::new(model, options.cuda))),
         };
-        let page_bytes = match &backend {
-            Kind::Cpu(backend) => backend.page_bytes(),
-            Kind::Torch(backend) => backend.page_bytes(),
+        let pages = backend.pages(options);
+        Self { pages, backend, basis: Basis::of(model) }
+    }
+
+    /// Goes on with the adapters' matrices as they are now.
+    fn renew_adapters(&mut self, model: &CausalLm, others: &[LoadedLora], options: EngineOptions) {
+        // libtorch computes with the model's own tensors.
+        if let Kind::Cpu(backend) = &mut self.backend {
+            backend.renew_adapters(model, others);
+        }
+        self.pages = self.backend.pages(options);
+    }
+}
+
+impl Kind {
+    /// As many pages as there is memory for, none of them known.
+    fn pages(&self, options: EngineOptions) -> Pages {
+        let page_bytes = match self {
+            Self::Cpu(backend) => backend.page_bytes(),
+            Self::Torch(backend) => backend.page_bytes(),
         };
-        Self { pages: Pages::new(options.kv_bytes / page_bytes), backend }
+        Pages::new(options.kv_bytes / page_bytes)
     }
 }
 
@@ -254,7 +308,7 @@ impl Generate for LocalGenerator {
     ) -> Result<(), thinksafe_core::Error> {
         self.prepared();
         let Self { model, chat, options, pool, names, watch, backend, .. } = self;
-        let Some(Prepared { pages, backend }) = backend else { return Ok(()) };
+        let Some(Prepared { pages, backend, .. }) = backend else { return Ok(()) };
         let mut model_and_cache;
         let backend: &mut dyn Backend = match backend {
             Kind::Cpu(backend) => &mut **backend,

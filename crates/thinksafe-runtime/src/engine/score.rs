@@ -26,7 +26,7 @@ impl LocalGenerator {
         self.prepared();
         let Self { model, options, pool, backend, .. } = self;
         match backend {
-            Some(Prepared { pages, backend: Kind::Cpu(backend) }) => {
+            Some(Prepared { pages, backend: Kind::Cpu(backend), .. }) => {
                 let adapter = model.adapter_is_on().then_some(0);
                 let mut scorer = Scorer {
                     backend: &mut **backend,

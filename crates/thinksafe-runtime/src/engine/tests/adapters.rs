@@ -85,3 +85,39 @@ fn adapters_have_names_identities_and_must_fit() {
     assert!(engine.remove_adapter("a") && !engine.remove_adapter("a"));
     assert!(one(&mut engine, Request { adapter: named("a"), ..request(1) }).is_err());
 }
+
+/// Gives every B of the model's adapter other values.
+fn train(model: &CausalLm) {
+    for (name, tensor) in model.lora_parameters() {
+        if name.contains("lora_B") {
+            let _ = tch::no_grad(|| tensor.shallow_clone().g_mul_scalar_(-1.7));
+        }
+    }
+}
+
+#[test]
+fn after_training_the_adapter_generates_as_a_new_engine_would() {
+    let targets = ["q_proj", "v_proj", "o_proj", "gate_proj", "down_proj"];
+    let own = || requests(&AdapterChoice::Model, 0);
+    let mut engine = engine_of(adapted(3, &targets));
+    let before = outcomes(serve(&mut engine, own()));
+    let packed = |engine: &LocalGenerator| match &engine.backend.as_ref().unwrap().backend {
+        crate::engine::Kind::Cpu(backend) => std::ptr::from_ref(&**backend).addr(),
+        crate::engine::Kind::Torch(_) => panic!("a model on the CPU"),
+    };
+    let address = packed(&engine);
+    train(engine.adapted_model_mut());
+    let after = outcomes(serve(&mut engine, own()));
+    assert_eq!(packed(&engine), address, "the packed weights stay");
+
+    let trained = adapted(3, &targets);
+    train(&trained);
+    let hash = trained.adapter_hash();
+    assert_eq!(after, outcomes(serve(&mut engine_of(trained), own())));
+    assert_ne!(after, before);
+    assert_eq!(engine.identity().adapter, hash);
+
+    engine.adapted_model_mut().set_lora(LoraSwitch::Off);
+    let off = outcomes(serve(&mut engine, own()));
+    assert_eq!(off, outcomes(serve(&mut super::engine(small()), own())));
+}

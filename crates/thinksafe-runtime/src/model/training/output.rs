@@ -45,6 +45,35 @@ impl CausalLm {
         joined(self.chunks(hidden).map(each), hidden)
     }
 
+    /// The log-probability of each target and the entropy of each prediction, without gradient.
+    ///
+    /// What ratios of policies and estimates of KL are made of. Sums over the vocabulary are in f64, so that a policy compared with
+    /// itself differs by no more than the layers do.
+    ///
+    /// # Shapes
+    /// - `hidden`: `[N, E]`, after the final norm; `targets`: `[N]`, i64
+    /// - log-probabilities and entropies: `[N]`, f64, in nats
+    pub fn predictions(&self, hidden: &Tensor, targets: &Tensor) -> (Tensor, Tensor) {
+        let _guard = tch::no_grad_guard();
+        let each = |chunk: Chunk| {
+            let logits = self.project(&chunk.of(hidden)).to_kind(Kind::Float);
+            let scores = &logits - logits.amax([1i64].as_slice(), true);
+            let weights = scores.exp();
+            let sum = |x: &Tensor| x.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+            let (total, mean) = (sum(&weights), sum(&(&weights * &scores)));
+            let chosen = scores.gather(1, &chunk.of(targets).unsqueeze(1), false).squeeze_dim(1);
+            let normalizer = total.log();
+            (chosen.to_kind(Kind::Double) - &normalizer, normalizer - mean / total)
+        };
+        let (log_probabilities, entropies): (Vec<Tensor>, Vec<Tensor>) =
+            self.chunks(hidden).map(each).unzip();
+        let joined = |chunks: Vec<Tensor>| {
+            let none = Tensor::zeros([0], (Kind::Double, hidden.device()));
+            if chunks.is_empty() { none } else { Tensor::cat(&chunks, 0) }
+        };
+        (joined(log_probabilities), joined(entropies))
+    }
+
     /// The loss of each prediction, and the gradient of `Σ coefficient * loss` by the hidden states; that of the output
     /// projection is added to `gradients`, unless it is frozen.
     ///

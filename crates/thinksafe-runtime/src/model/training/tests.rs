@@ -208,3 +208,22 @@ fn what_is_not_listed_is_frozen_and_an_adapter_that_is_off_gets_nothing() {
     pass.backward(&dhidden, &mut none);
     assert_eq!(f64::try_from(none.flat().abs().max()).unwrap(), 0.0);
 }
+
+#[test]
+fn predictions_are_those_of_the_whole_distribution() {
+    for shape in SHAPES {
+        let model = model(shape, Precision::F32);
+        let hidden = hidden(&model, &prompts());
+        let targets = Tensor::arange(hidden.size()[0], (Kind::Int64, tch::Device::Cpu));
+        let (log_probabilities, entropies) = model.predictions(&hidden, &targets);
+        let all = tch::no_grad(|| model.project(&hidden)).log_softmax(1, Kind::Double);
+        let chosen = all.gather(1, &targets.unsqueeze(1), false).squeeze_dim(1);
+        let entropy = -(all.exp() * &all).sum_dim_intlist(1, false, Kind::Double);
+        let largest = |a: &Tensor, b: &Tensor| f64::try_from((a - b).abs().max()).unwrap();
+        assert!(largest(&log_probabilities, &chosen) < 2e-6, "{shape}");
+        assert!(largest(&entropies, &entropy) < 2e-6, "{shape}");
+        let losses =
+            model.vocabulary_losses(&hidden, VocabularyLoss::CrossEntropy { targets: &targets });
+        assert!(largest(&log_probabilities, &-losses) < 1e-5, "{shape}");
+    }
+}

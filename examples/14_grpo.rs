@@ -1,0 +1,105 @@
+//! The paper's GRPO baseline on the miniature: a guard's probability of safe and the thinking format as rewards.
+//!
+//! ```text
+//! cargo run -p thinksafe-examples --example 14_grpo
+//! cargo run --release -p thinksafe-examples --example 14_grpo -- --model Qwen3-0.6B --guard Llama-Guard-3-8B \
+//!     --prompts safechain.jsonl --device cuda:0 --precision bf16 --steps 500 --out runs/grpo
+//! ```
+//!
+//! It prints a line a step. Killed or stopped, and started again, it goes on where it was. The run directory holds the logs
+//! of steps and of responses, checkpoints, the report and the adapter.
+
+#![expect(clippy::print_stdout, reason = "a program speaks to people")]
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use thinksafe_core::fs;
+use thinksafe_core::run::RunDir;
+use thinksafe_core::seed::Seed;
+use thinksafe_examples::{Inputs, Stop};
+use thinksafe_filter::View;
+use thinksafe_rl::{
+    Event, FitOptions, GrpoConfig, GrpoReport, GrpoStep, GrpoTrainer, GuardReward, Rewards,
+    RlPrompt, ThinkingFormat, ThinkingOpens, fit, own_distribution,
+};
+use thinksafe_sft::{AdamWConfig, Checkpointing, Duration};
+
+/// GRPO on the miniature, or on checkpoints of your own.
+#[derive(Debug, Parser)]
+struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// The run directory.
+    #[arg(long, default_value = "runs/grpo")]
+    out: PathBuf,
+    /// The run's seed.
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Steps, of 8 prompts with 8 responses each.
+    #[arg(long, default_value_t = 12)]
+    steps: u64,
+    /// Whether the model's template opens the thinking (DeepSeek-R1), instead of the model (Qwen3).
+    #[arg(long)]
+    template_opens_thinking: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let run = RunDir::new(&options.out);
+    let inputs = options.inputs.load(&run.root().join("miniature"))?;
+    let (mut policy, guard) = (inputs.load_model()?, inputs.load_guard()?);
+    let prompts: Vec<RlPrompt> =
+        inputs.prompts.prompts().iter().cloned().map(RlPrompt::from).collect();
+
+    let opens = if options.template_opens_thinking {
+        ThinkingOpens::ByTemplate
+    } else {
+        ThinkingOpens::ByModel
+    };
+    let rewards = Rewards::new()
+        .with(GuardReward::new(guard, View::Turn), 1.0)
+        .with(ThinkingFormat::new(opens), 1.0);
+    let config = GrpoConfig {
+        duration: Duration::Steps(options.steps),
+        // Ratios are of the policy's own distribution.
+        sampling: own_distribution(inputs.sampling.max_new_tokens),
+        optimizer: AdamWConfig { lr: inputs.learning_rate, ..AdamWConfig::default() },
+        seed: Seed(options.seed),
+        ..GrpoConfig::default()
+    };
+    let stop = Stop::on_signal()?;
+    let checkpointing = Checkpointing { every_steps: 10, keep: 2 };
+    let surroundings = FitOptions { checkpointing, stop: Some(stop.flag()) };
+    let mut trainer = GrpoTrainer::new(&mut policy, &prompts, rewards, config)?;
+    fit(&mut trainer, run.checkpoints(), surroundings, &mut |event| {
+        if let Event::Stepped(step) = event {
+            println!("{}", line(step));
+        }
+        Ok(())
+    })?;
+    drop(trainer);
+    policy.model().save_lora(&run.adapter())?;
+    let report = GrpoReport::read("GRPO", run.checkpoints())?;
+    fs::write_atomic(run.training_html(), report.to_html())?;
+    println!("{}", run.training_html().display());
+    Ok(())
+}
+
+/// What a step did, for people.
+fn line(step: &GrpoStep) -> String {
+    let GrpoStep { step: number, reward, kl, entropy, mean_tokens, groups, responses, .. } = step;
+    let means = step.rewards.iter().map(|reward| {
+        let mean = reward.mean.map_or("-".to_owned(), |mean| format!("{mean:.3}"));
+        format!("{} {mean}", reward.name)
+    });
+    format!(
+        "step {number:3}  reward {reward:.3} ({})  KL {kl:.4}  entropy {entropy:.3}  {mean_tokens:.0} tokens  {} of {} in the loss, {} undetermined, {} groups alike",
+        means.collect::<Vec<_>>().join(", "),
+        responses.trained,
+        responses.drawn,
+        responses.undetermined,
+        groups.equal,
+    )
+}
