@@ -50,6 +50,7 @@ pub mod answer;
 pub mod attack;
 pub mod benchmark;
 pub mod catalog;
+pub mod comparison;
 pub mod contamination;
 mod error;
 pub mod estimate;

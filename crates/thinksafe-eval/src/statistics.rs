@@ -1,11 +1,13 @@
 //! Intervals and paired comparisons whose unit is the independent item.
 //!
 //! Which one to quote: a rate of one run by [`proportion`]; a rate at k samples by [`pass_at_k`]; the change between two
-//! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`].
+//! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`]; methods that were each run with several
+//! seeds by [`rate_over_seeds`] and [`difference_over_seeds`].
 
 mod bootstrap;
 mod cluster;
 mod interval;
+mod over_seeds;
 mod paired;
 mod paired_tests;
 mod pass_at_k;
@@ -16,6 +18,7 @@ mod t_test;
 pub use bootstrap::bootstrap;
 pub use cluster::{Observation, clustered_error, effective_size};
 pub use interval::{Interval, mean_of_intervals, proportion, wilson};
+pub use over_seeds::{SeededColumn, difference_over_seeds, mean_of_seeds, rate_over_seeds};
 pub use paired::{PairedDifference, mcnemar_exact, paired_difference};
 pub use paired_tests::{PairedTests, paired_tests};
 pub use pass_at_k::pass_at_k;
