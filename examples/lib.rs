@@ -17,7 +17,7 @@ pub use published::{Judges, Published};
 pub use sets::EvaluationSet;
 pub use stop::Stop;
 pub use training::FineTuning;
-pub use words::{drops, loss_curve, training_texts};
+pub use words::{drops, lesson_examples, loss_curve, training_texts};
 
 /// The program of the README compiles.
 #[cfg(doctest)]

@@ -152,8 +152,7 @@ fn collect(protocol: &Protocol, cases: &[Case]) -> Vec<Lesson> {
     let directory = tempfile::tempdir().unwrap();
     let prompts = PromptSet::new(cases.iter().map(|case| case.prompt.clone()).collect()).unwrap();
     let (run, mut guard) = (RunDir::new(directory.path()), Table::of(cases));
-    let selection =
-        protocol.collect(&run, &prompts, &mut model, &mut guard, &mut |_| {}).unwrap();
+    let selection = protocol.collect(&run, &prompts, &mut model, &mut guard, &mut |_| {}).unwrap();
     for (case, prompt) in cases.iter().zip(prompts.prompts()) {
         assert_eq!(asked[&case.asked], case.samples.len(), "samples of {}", prompt.id);
     }
@@ -165,7 +164,10 @@ fn check(protocol: &Protocol, cases: &[Case]) {
     assert_eq!(cases.len(), 5);
     let kept = collect(protocol, cases);
     let expected: Vec<&Expected> = cases.iter().flat_map(|case| &case.lessons).collect();
-    assert_eq!(kept.iter().map(Expected::from).collect::<Vec<_>>().iter().collect::<Vec<_>>(), expected);
+    assert_eq!(
+        kept.iter().map(Expected::from).collect::<Vec<_>>().iter().collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]
