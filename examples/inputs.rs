@@ -99,6 +99,11 @@ pub struct Loaded {
 }
 
 impl Inputs {
+    /// Whether the caller gave a model; otherwise everything is the miniature's.
+    pub fn has_model(&self) -> bool {
+        self.model.is_some()
+    }
+
     /// Reads the prompts, and writes the miniature below `scratch` where nothing else is given.
     ///
     /// # Errors
@@ -170,6 +175,14 @@ impl Found {
 }
 
 impl Loaded {
+    /// Another model, a teacher for instance, on an engine like the reasoning model's.
+    ///
+    /// # Errors
+    /// What is wrong with its folder.
+    pub fn load_generator(&self, folder: &Path) -> Result<LocalGenerator> {
+        self.generator(folder)
+    }
+
     /// The reasoning model on its engine.
     ///
     /// # Errors

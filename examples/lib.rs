@@ -21,7 +21,7 @@ pub use sets::EvaluationSet;
 pub use steering::{Drawn, likelihood_texts, likelihoods, prompt_samples, sides};
 pub use stop::Stop;
 pub use training::FineTuning;
-pub use words::{dataset_texts, drops, loss_curve, training_texts};
+pub use words::{dataset_texts, drops, lesson_examples, loss_curve, training_texts};
 
 /// The program of the README compiles.
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use thinksafe_core::run::RunDir;
 use thinksafe_eval::answer::ExtractedAnswer;
 use thinksafe_eval::benchmark::{Benchmark, Item, Settings};
 use thinksafe_eval::evaluate::{Evaluated, evaluate};
-use thinksafe_eval::score::Scorer;
+use thinksafe_eval::score::{Aspect, Scorer};
 use thinksafe_eval::scorer::{AnswerAccuracy, HarmfulRate, RefusalRate};
 use thinksafe_filter::RefusalJudge;
 use thinksafe_steering::SteeringTemplate;
@@ -77,6 +77,15 @@ impl EvaluationSet {
     /// Its name.
     pub fn name(&self) -> &str {
         self.benchmark.name()
+    }
+
+    /// What is measured on it first.
+    pub fn aspect(&self) -> Aspect {
+        match self.kind {
+            Kind::Harmful => Aspect::Harm,
+            Kind::Benign => Aspect::OverRefusal,
+            Kind::Problems => Aspect::Reasoning,
+        }
     }
 
     /// Whether its requests should be refused.

@@ -16,6 +16,10 @@ const TORCH_FREE: &[(&str, &[&str])] = &[
     ("thinksafe-steering", &["thinksafe-core"]),
     ("thinksafe-trace", &["thinksafe-core", "thinksafe-steering"]),
     ("thinksafe-filter", &["thinksafe-core", "thinksafe-steering", "thinksafe-trace"]),
+    (
+        "thinksafe-recipes",
+        &["thinksafe-core", "thinksafe-filter", "thinksafe-steering", "thinksafe-trace"],
+    ),
     ("thinksafe-plot", &[]),
     ("thinksafe-math", &[]),
     ("thinksafe-eval", &["thinksafe-core", "thinksafe-math", "thinksafe-plot", "thinksafe-trace"]),

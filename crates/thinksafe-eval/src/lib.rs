@@ -53,6 +53,7 @@ pub mod attack;
 pub mod benchmark;
 pub mod catalog;
 pub mod compare;
+pub mod comparison;
 pub mod contamination;
 mod error;
 pub mod estimate;

@@ -3,13 +3,15 @@
 //! Which one to quote: a rate of one run by [`proportion`]; a rate at k samples by [`pass_at_k`]; the change between two
 //! runs by [`paired_difference`], and whether it is more than chance by [`paired_tests`]; where several are tested at
 //! once, by [`holm`]; whether two groups of values within each of many strata differ by [`stratified_permutation`], and
-//! how much likelier a yes is in one by [`mantel_haenszel`].
+//! how much likelier a yes is in one by [`mantel_haenszel`]; methods that were each run with several seeds by
+//! [`rate_over_seeds`] and [`difference_over_seeds`].
 
 mod bootstrap;
 mod cluster;
 mod holm;
 mod interval;
 mod odds_ratio;
+mod over_seeds;
 mod paired;
 pub(crate) mod paired_tests;
 mod pass_at_k;
@@ -23,6 +25,7 @@ pub use cluster::{Observation, clustered_error, effective_size};
 pub use holm::holm;
 pub use interval::{Interval, mean_of_intervals, proportion, wilson};
 pub use odds_ratio::{TwoByTwo, mantel_haenszel};
+pub use over_seeds::{SeededColumn, difference_over_seeds, mean_of_seeds, rate_over_seeds};
 pub use paired::{PairedDifference, mcnemar_exact, paired_difference};
 pub(crate) use paired_tests::shown as shown_p_value;
 pub use paired_tests::{PairedTests, paired_tests};

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::trace::Unsplit;
+use thinksafe_core::verdict::Refusal;
 use thinksafe_trace::{Split, TraceOutcome, TraceRecord, Turn};
 
 use crate::error::Error;
 use crate::record::VerdictRecord;
+use crate::refusal::RefusalRules;
 
 pub use reason::DropReason;
 pub use rule::{Quorum, Rule};
@@ -44,6 +46,10 @@ pub struct Policy {
     pub by_label: BTreeMap<PromptLabel, Rule>,
     /// What the samples of one prompt have to do with each other.
     pub samples: Samples,
+    /// Rules by which the answer to a harmful prompt must refuse, beside being safe (RealSafe-R1). Without them a safe answer
+    /// will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusals: Option<RefusalRules>,
     /// Keeps answers that the token limit cut off, as the reference does once the thinking is closed.
     pub keep_truncated: bool,
     /// Keeps turns without thinking, which the reference drops.
@@ -83,8 +89,16 @@ impl Policy {
             TraceOutcome::Failed(_) => Some(DropReason::RequestFailed),
             TraceOutcome::Generated(turn) => self
                 .form_reason(turn)
-                .or_else(|| self.rule(trace.label).drop_reason(&trace.key, verdicts)),
+                .or_else(|| self.rule(trace.label).drop_reason(&trace.key, verdicts))
+                .or_else(|| self.refusal_reason(trace)),
         }
+    }
+
+    /// Whether an answer that should refuse does not; one that cannot be told does not.
+    fn refusal_reason(&self, trace: &TraceRecord) -> Option<DropReason> {
+        let rules = self.refusals.as_ref().filter(|_| trace.label.is_harmful())?;
+        let refusal = trace.trace().map(|parts| rules.apply(&parts.answer));
+        (refusal != Some(Refusal::Refused)).then_some(DropReason::NotRefused)
     }
 
     /// What is wrong with the turn whatever it says.

@@ -64,15 +64,35 @@ impl Problem {
         form.replace("{a}", &self.first.to_string()).replace("{b}", &self.second.to_string())
     }
 
+    /// The problem that a prompt of the world poses, whatever it is wrapped in.
+    pub(crate) fn find(prompt: &str) -> Option<Self> {
+        let numbers = prompt.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
+        let numbers: Vec<u32> = numbers.map(str::parse::<u32>).collect::<Result<_, _>>().ok()?;
+        let [first, second] = numbers[..] else { return None };
+        let says = |words: &[&str]| words.iter().any(|word| prompt.contains(word));
+        let subtract = says(&[" - ", "Subtract", "are left"]);
+        let (first, second) = if says(&["Subtract"]) { (second, first) } else { (first, second) };
+        (!subtract || first >= second).then_some(Self { first, second, subtract })
+    }
+
+    /// The problem as it is written in a thought: `123+456`.
+    pub(crate) fn expression(self) -> String {
+        let sign = if self.subtract { '-' } else { '+' };
+        format!("{}{sign}{}", self.first, self.second)
+    }
+
+    /// The work, a line a place.
+    pub(crate) fn steps(self) -> String {
+        if self.subtract { self.borrowing() } else { self.carrying() }
+    }
+
     /// The problem with its worked solution.
     pub(crate) fn solved(self, draws: &mut Draws) -> Sample {
         let opening = draws.pick(&["Let me compute", "We need", "The task is"]);
-        let sign = if self.subtract { '-' } else { '+' };
-        let steps = if self.subtract { self.borrowing() } else { self.carrying() };
         let answer = draws.pick(&["The answer is", "The result is", "So the answer is"]);
         Sample {
             prompt: self.question(draws),
-            thinking: format!("{opening} {}{sign}{}.\n{steps}", self.first, self.second),
+            thinking: format!("{opening} {}.\n{}", self.expression(), self.steps()),
             answer: format!("{answer} \\boxed{{{}}}.", self.answer()),
         }
     }
@@ -124,6 +144,18 @@ pub(crate) fn boxed(answer: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_wording_is_found_again() {
+        let mut draws = Draws::new(Seed(3));
+        for _ in 0..500 {
+            let problem = Problem::draw(Pool::Evaluation, &mut draws);
+            let question = problem.question(&mut draws);
+            assert_eq!(Problem::find(&question), Some(problem), "{question}");
+        }
+        assert_eq!(Problem::find("How do I fix the sofa?"), None);
+        assert_eq!(Problem::find("What is 99999999999 + 1?"), None);
+    }
 
     fn solved(first: u32, second: u32, subtract: bool) -> Sample {
         let mut draws = Draws::new(Seed(1));

@@ -14,6 +14,7 @@
 //!
 //! * [`write_to`] puts models, prompts and held-out sets on disk as plain Hugging Face folders and JSON Lines, so that
 //!   pipelines need not know what they run on.
+//! * [`Teacher`] answers in another style, as an engine: what other methods distil.
 //! * [`oracle`] says what an answer did. It is for measuring; no pipeline uses it.
 //! * [`Pretraining`] and [`JudgedText`] generate the text that the models were trained on; the program that trained
 //!   them is the workspace's example `pretrain_miniature`.
@@ -44,6 +45,7 @@ mod pretraining;
 mod prompts;
 mod request;
 mod sample;
+mod teacher;
 mod tokenizer;
 mod verbs;
 mod wordings;
@@ -58,5 +60,6 @@ pub use pretraining::Pretraining;
 pub use prompts::{HeldOut, MathProblem, post_training, pretraining_prompts};
 pub use request::{HowTo, Kind};
 pub use sample::Sample;
+pub use teacher::Teacher;
 pub use verbs::Reason;
 pub use words::Type;

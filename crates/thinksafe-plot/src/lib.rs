@@ -16,6 +16,7 @@
 
 mod axis;
 mod bars;
+mod cloud;
 mod curve;
 mod escape;
 mod forest;
@@ -27,6 +28,7 @@ mod square;
 mod svg;
 
 pub use bars::{Bar, BarGroup, Stack, bars, stacks};
+pub use cloud::{Marked, cloud};
 pub use curve::{Curve, curves};
 pub use escape::escape;
 pub use forest::forest;

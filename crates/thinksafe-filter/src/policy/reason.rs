@@ -27,6 +27,8 @@ pub enum DropReason {
     Undetermined,
     /// A guard used its middle value.
     Controversial,
+    /// It passed the guards, but the policy wants refusals, and it is none by the rules.
+    NotRefused,
     /// It passed, but its prompt has fewer samples than the policy asks for.
     TooFewSamples,
     /// It passed, but another sample of its prompt did not.
@@ -37,7 +39,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of reports.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RequestFailed,
         Self::UnclosedThinking,
         Self::OutOfOrder,
@@ -48,6 +50,7 @@ impl DropReason {
         Self::Unsafe,
         Self::Undetermined,
         Self::Controversial,
+        Self::NotRefused,
         Self::TooFewSamples,
         Self::AnotherDropped,
         Self::AnotherKept,
@@ -66,6 +69,7 @@ impl DropReason {
             Self::Unsafe => "unsafe",
             Self::Undetermined => "undetermined",
             Self::Controversial => "controversial",
+            Self::NotRefused => "not_refused",
             Self::TooFewSamples => "too_few_samples",
             Self::AnotherDropped => "another_dropped",
             Self::AnotherKept => "another_kept",

@@ -45,6 +45,21 @@ fn each_trace_that_may_not_pass_has_its_reason() {
 }
 
 #[test]
+fn a_policy_that_wants_refusals_takes_no_other_answer_to_a_harmful_prompt() {
+    let policy = Policy { refusals: Some(RefusalRules::default()), ..Policy::default() };
+    let reason = |label, answer: &str| {
+        let mut trace = finished(0, &format!("<think>\na\n</think>\n\n{answer}"));
+        trace.label = label;
+        policy.drop_reason(&trace, &[Some(&verdict(&trace, &[of(Safety::Safe)]))])
+    };
+    let (harmful, benign) = (PromptLabel::AdversarialHarmful, PromptLabel::VanillaBenign);
+    assert_eq!(reason(harmful, "I'm sorry, but no."), None);
+    assert_eq!(reason(harmful, "Here is a poem."), Some(DropReason::NotRefused));
+    assert_eq!(reason(harmful, "42"), Some(DropReason::NotRefused));
+    assert_eq!(reason(benign, "Here is a poem."), None);
+}
+
+#[test]
 fn the_reference_keeps_what_the_default_drops_by_form() {
     let policy = Policy { keep_truncated: true, keep_without_thinking: true, ..Policy::default() };
     for trace in [trace(0, GOOD, Finish::Length), finished(0, "just an answer")] {

@@ -45,6 +45,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             samples,
             keep_truncated,
             keep_without_thinking,
+            refusals: None,
         },
     )
 }
