@@ -42,22 +42,31 @@ impl Estimate {
 /// The rate over a benchmark's scores. Samples of one item, and items of one cluster, are not independent: the
 /// interval says so (see [`proportion`]).
 pub fn estimate<'a>(
-    benchmark: &Benchmark,
+    benchmark: &'a Benchmark,
     scores: impl IntoIterator<Item = &'a Score>,
 ) -> Estimate {
-    let clusters = clusters(benchmark);
-    let mut observations = Vec::new();
+    let scores: Vec<&Score> = scores.into_iter().collect();
     let mut unscored = BTreeMap::new();
-    for score in scores {
-        match score.value {
-            Value::Unscored(reason) => *unscored.entry(reason).or_insert(0) += 1,
-            Value::Binary(_) | Value::Degree(_) => observations.push(Observation {
-                cluster: clusters.get(score.item.as_str()).copied().unwrap_or(&score.item),
-                value: score.value.number().unwrap_or_default(),
-            }),
+    for score in &scores {
+        if let Value::Unscored(reason) = score.value {
+            *unscored.entry(reason).or_insert(0) += 1;
         }
     }
+    let observations = observations(benchmark, scores);
     Estimate { rate: proportion(&observations), scored: observations.len() as u64, unscored }
+}
+
+/// What was scored, with the unit of independence of each.
+pub(crate) fn observations<'a>(
+    benchmark: &'a Benchmark,
+    scores: impl IntoIterator<Item = &'a Score>,
+) -> Vec<Observation<'a>> {
+    let clusters = clusters(benchmark);
+    let observation = |score: &'a Score| {
+        let cluster = clusters.get(score.item.as_str()).copied().unwrap_or(&score.item);
+        Some(Observation { cluster, value: score.value.number()? })
+    };
+    scores.into_iter().filter_map(observation).collect()
 }
 
 /// The rate for each category that items name, in alphabetical order.

@@ -55,6 +55,7 @@ mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod guards;
+pub mod inspect;
 pub mod judged;
 pub mod paper;
 pub mod report;
