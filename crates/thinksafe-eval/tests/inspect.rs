@@ -19,7 +19,7 @@ use thinksafe_eval::inspect::InspectLog;
 use thinksafe_eval::scorer::{AnswerAccuracy, RefusalRate};
 use thinksafe_filter::RefusalJudge;
 
-const CREATED: Duration = Duration::from_secs(1_800_000_000);
+const CREATED: Duration = Duration::from_hours(500_000);
 
 fn created() -> SystemTime {
     UNIX_EPOCH + CREATED
