@@ -42,12 +42,10 @@ impl Estimate {
 /// The rate over a benchmark's scores. Samples of one item, and items of one cluster, are not independent: the
 /// interval says so (see [`proportion`]).
 pub fn estimate<'a>(
-    benchmark: &Benchmark,
+    benchmark: &'a Benchmark,
     scores: impl IntoIterator<Item = &'a Score>,
 ) -> Estimate {
-    let clusters = clusters(benchmark);
-    let cluster = |score: &'a Score| clusters.get(score.item.as_str()).copied();
-    estimate_of(scores.into_iter().map(|s| (cluster(s).unwrap_or(&s.item), s.value)))
+    estimate_of(values_by_cluster(benchmark, scores))
 }
 
 /// The rate over values, each with its cluster.
@@ -64,6 +62,25 @@ pub(crate) fn estimate_of<'a>(values: impl Iterator<Item = (&'a str, Value)>) ->
         }
     }
     Estimate { rate: proportion(&observations), scored: observations.len() as u64, unscored }
+}
+
+/// What was scored, with the unit of independence of each.
+pub(crate) fn observations<'a>(
+    benchmark: &'a Benchmark,
+    scores: impl IntoIterator<Item = &'a Score>,
+) -> Vec<Observation<'a>> {
+    let values = values_by_cluster(benchmark, scores);
+    values.filter_map(|(cluster, v)| Some(Observation { cluster, value: v.number()? })).collect()
+}
+
+/// The values of scores, each with its cluster.
+fn values_by_cluster<'a>(
+    benchmark: &'a Benchmark,
+    scores: impl IntoIterator<Item = &'a Score>,
+) -> impl Iterator<Item = (&'a str, Value)> {
+    let clusters = clusters(benchmark);
+    let cluster = move |score: &'a Score| clusters.get(score.item.as_str()).copied();
+    scores.into_iter().map(move |score| (cluster(score).unwrap_or(&score.item), score.value))
 }
 
 /// The rate for each category that items name, in alphabetical order.

@@ -59,6 +59,7 @@ mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod guards;
+pub mod inspect;
 pub mod judged;
 pub mod likelihood;
 pub mod paper;

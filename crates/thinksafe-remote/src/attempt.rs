@@ -10,6 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Failure};
 use crate::options::RemoteOptions;
 use crate::server::{ApiKey, Server};
+use crate::tls;
 
 /// The client, with what goes along with each request.
 #[derive(Debug)]
@@ -33,21 +34,19 @@ pub(crate) enum Try {
 
 impl Http {
     pub(crate) fn new(server: &Server, options: &RemoteOptions) -> Result<Self, Error> {
-        let client = |source| Error::Client { source };
-        let mut builder = reqwest::Client::builder()
+        let client = reqwest::Client::builder()
             .connect_timeout(options.connect_timeout)
             // A redirect could carry prompts and the key to somebody else.
             .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(options.in_flight);
-        for pem in &server.authorities {
-            let authority = reqwest::Certificate::from_pem(pem).map_err(client)?;
-            builder = builder.tls_certs_merge([authority]);
-        }
+            .pool_max_idle_per_host(options.in_flight)
+            .tls_backend_preconfigured(tls::settings(&server.authorities)?)
+            .build()
+            .map_err(|source| Error::Client { source })?;
         if let Some(key) = &server.key {
             HeaderValue::from_str(key.secret()).map_err(|_| Error::Key)?;
         }
         Ok(Self {
-            client: builder.build().map_err(client)?,
+            client,
             key: server.key.clone(),
             answer_timeout: options.answer_timeout,
             answer_bytes: options.answer_bytes,

@@ -12,6 +12,15 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A certificate of an authority to trust is none.
+    #[error("`authorities[{index}]` is not a PEM certificate")]
+    Authority {
+        /// Which of them.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
     /// An answer lacks what the protocol, or this kind of server, has in it.
     #[error("{endpoint} answered without {expected}")]
     Answer {
@@ -21,7 +30,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// The client for HTTP could not be made.
-    #[error("cannot set up the client for HTTP and TLS")]
+    #[error("cannot set up the client for HTTP")]
     Client {
         /// What it reported.
         #[source]
@@ -94,6 +103,13 @@ pub enum Error {
     /// The caller asked to stop; what was finished has been handed over.
     #[error("stopped on request")]
     Stopped,
+    /// TLS could not be set up: the system has no certificates of authorities, say.
+    #[error("cannot set up TLS")]
+    Tls {
+        /// What is missing.
+        #[source]
+        source: rustls::Error,
+    },
     /// The server reads another number of tokens than it was sent.
     #[error(
         "{endpoint} reads {found} tokens in a prompt of {expected}: its tokenizer is another one, or it adds tokens"

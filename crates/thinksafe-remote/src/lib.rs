@@ -46,6 +46,7 @@ mod fixture;
 mod logprobs;
 mod options;
 mod server;
+mod tls;
 
 pub use dialect::Dialect;
 pub use engine::RemoteGenerator;
