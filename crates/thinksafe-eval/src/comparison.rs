@@ -99,19 +99,13 @@ impl Comparison {
         let (first, second) = (self.arm(first)?, self.arm(second)?);
         let mut seeds = first.seeds();
         seeds.retain(|seed| second.seeds().contains(seed));
-        match measure {
-            Measure::LogPerplexity => {
-                let both = [first, second].map(|arm| arm.log_perplexities(&seeds));
-                let [Some(first), Some(second)] = both else { return None };
-                let differ = first.iter().zip(second).map(|(first, second)| second - first);
-                mean_of_seeds(&differ.collect::<Vec<_>>())
-            }
-            _ => {
-                let both = [first, second].map(|arm| arm.seeded(measure, &seeds));
-                let [Some(first), Some(second)] = both else { return None };
-                difference_over_seeds(&first, &second)
-            }
+        if measure == Measure::LogPerplexity {
+            let (first, second) =
+                (first.log_perplexities(&seeds)?, second.log_perplexities(&seeds)?);
+            let differ = first.iter().zip(second).map(|(first, second)| second - first);
+            return mean_of_seeds(&differ.collect::<Vec<_>>());
         }
+        difference_over_seeds(&first.seeded(measure, &seeds)?, &second.seeded(measure, &seeds)?)
     }
 
     /// The tables and the claims, for a terminal.

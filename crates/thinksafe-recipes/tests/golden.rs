@@ -1,6 +1,8 @@
 //! Every recipe on five examples, against what `golden/gen_recipes.py` says: what is asked, and text, learnt bytes and
 //! label of what is kept.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first error")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 

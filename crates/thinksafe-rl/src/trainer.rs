@@ -209,7 +209,9 @@ impl<'a> GrpoTrainer<'a> {
             let visits = course.visits(self.position.visits, missing);
             let mut drawn = rollout::draw(self.generator, course, &visits)?;
             rollout::score(&mut drawn, course, &mut self.rewards, &self.tags)?;
-            drawn.iter_mut().for_each(|group| group.settle(spread));
+            for group in &mut drawn {
+                group.settle(spread);
+            }
             self.position.visits += missing as u64;
             groups.extend(drawn);
         }

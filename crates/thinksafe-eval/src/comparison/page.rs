@@ -20,8 +20,8 @@ const CLAIMS: &str = "A claim holds if the whole interval of its difference lies
 other, and is open otherwise. Nothing is corrected for their number.";
 
 pub(super) fn html(comparison: &Comparison) -> String {
-    let notes: String =
-        comparison.notes.iter().map(|note| format!("<p>{}</p>", escape(note))).collect();
+    let notes = comparison.notes.iter().map(|note| format!("<p>{}</p>", escape(note)));
+    let notes = notes.collect::<Vec<_>>().concat();
     let body = [
         format!(
             "<header><p class=\"kicker\">ThinkSafe comparison \u{b7} 95\u{a0}% intervals in brackets</p>\
@@ -43,7 +43,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     let part = |table: &Table, note: &str| format!("{}\n{note}\n\n", aligned(table));
     [
         format!("{}\n\n", comparison.title),
-        comparison.notes.iter().map(|note| format!("{note}\n\n")).collect(),
+        comparison.notes.iter().flat_map(|note| [note, "\n\n"]).collect(),
         part(&tables::results(comparison), CELLS),
         part(&tables::costs(comparison), COSTS),
         part(&tables::turns(comparison), TURNS),

@@ -88,7 +88,9 @@ impl<C: Element> CpuBackend for Native<C> {
         following: &[u32],
     ) -> Vec<f64> {
         let mut rows = self.rows(segments);
-        rows.iter_mut().for_each(|row| row.logits = true);
+        for row in &mut rows {
+            row.logits = true;
+        }
         self.decoder.log_probabilities(pool, &mut self.store, (&rows, following))
     }
 

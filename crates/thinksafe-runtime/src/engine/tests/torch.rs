@@ -8,7 +8,7 @@ use thinksafe_core::generate::{Completion, Request, RequestError};
 use thinksafe_core::message::{Message, Prompt};
 
 use super::{chat, request, serve};
-use crate::engine::{CudaOptions, Kind as Computes, Pages, Prepared, TorchBackend};
+use crate::engine::{Basis, CudaOptions, Kind as Computes, Pages, Prepared, TorchBackend};
 use crate::fixture::{SHAPES, model, model_on};
 use crate::torch::{Bucket, CudaAttention, CudaLaunch, Replay};
 use crate::{EngineOptions, LocalGenerator, Placement, Precision};
@@ -20,7 +20,8 @@ fn engine(shape: &str, options: EngineOptions) -> LocalGenerator {
         LocalGenerator::new(model(shape, Precision::F32), chat(dir.path()), options).unwrap();
     let backend = TorchBackend::new(&engine.model, CudaOptions::default());
     let pages = Pages::new(options.kv_bytes / backend.page_bytes());
-    engine.backend = Some(Prepared { pages, backend: Computes::Torch(Box::new(backend)) });
+    let basis = Basis::of(&engine.model);
+    engine.backend = Some(Prepared { pages, backend: Computes::Torch(Box::new(backend)), basis });
     engine
 }
 
