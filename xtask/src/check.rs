@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::cargo::Cargo;
 use crate::error::Error;
 use crate::libtorch::{self, Request};
-use crate::{demo, layering, outside, startup, tidy};
+use crate::{compare, demo, layering, outside, startup, tidy};
 
 /// A check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Test,
     /// The whole pipeline on the miniature, in its short form.
     Demo,
+    /// The comparison of methods on the miniature, in its short form.
+    Compare,
     /// Binaries start with no LD_LIBRARY_PATH.
     Start,
     /// Programs outside the workspace build.
@@ -47,6 +49,7 @@ impl Step {
             Self::Clippy => "clippy: lints of all targets",
             Self::Test => "test: the crates on libtorch, and the claims that span crates",
             Self::Demo => "demo: the whole pipeline on the miniature, in its short form",
+            Self::Compare => "compare: the methods on the miniature, in their short form",
             Self::Start => "start: binaries start without LD_LIBRARY_PATH",
             Self::Outside => "outside: programs of others build",
             Self::Doc => "doc: documentation",
@@ -72,6 +75,7 @@ impl Step {
                 cargo().args(["test", "--workspace"]).args(done).run()
             }
             Self::Demo => demo::check(root),
+            Self::Compare => compare::check(root),
             Self::Start => startup::check(root),
             Self::Outside => outside::check(root, libtorch),
             Self::Doc => {

@@ -11,6 +11,7 @@
 mod bench;
 mod cargo;
 mod check;
+mod compare;
 mod demo;
 mod error;
 mod interop;
