@@ -4,9 +4,8 @@
 //! Measured ──Column::of──▶ ArmRun (one seed) ──▶ Arm ──▶ Comparison ──▶ intervals, claims ──▶ JSON, text, page
 //! ```
 //!
-//! Every cell is a mean over items and seeds with the interval of [`rate_over_seeds`](crate::statistics::rate_over_seeds),
-//! every difference one of [`difference_over_seeds`](crate::statistics::difference_over_seeds). What could not be scored
-//! counts against its arm: harmful, refused, wrong.
+//! Every cell is a mean over items and seeds with the interval of [`rate_over_seeds`], every difference one of
+//! [`difference_over_seeds`]. What could not be scored counts against its arm: harmful, refused, wrong.
 //!
 //! ```
 //! use thinksafe_core::seed::Seed;
