@@ -136,8 +136,8 @@ macro_rules! fetch_ahead {
     };
 }
 
-/// `turns` times the tiles of inputs at two pointers, which the cache need not keep, by those of weights at those at two others, into four tiles of sums whose rows are `stride` bytes
-/// apart.
+/// `turns` times the tiles of inputs at two pointers, which the cache need not keep, by the tiles of weights at two others,
+/// into four tiles of sums whose rows are `stride` bytes apart.
 macro_rules! add_products {
     ([$a0:ident, $a1:ident, $b0:ident, $b1:ident], $turns:ident, $sums:ident, $stride:ident, $fetch:expr) => {
         asm!(
