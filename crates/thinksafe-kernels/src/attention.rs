@@ -3,15 +3,16 @@
 //! A block holds, for one key-value head, sixteen keys transposed (`[D, 16]`, so that sixteen scores are one vector)
 //! and then sixteen values, each padded to whole vectors (`[16, P]`, `P` = `D` rounded up to sixteen).
 
+mod tile;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
+use tile::{Scratch, Tile};
+
 use crate::LANES;
 use crate::element::{Element, Stored};
-use crate::elementary::exp;
-use crate::lanes::Lanes;
-use crate::level::{Kernel, Level};
-use crate::softcap::capped;
+use crate::level::Level;
 
 /// Positions in a block.
 pub const BLOCK: usize = LANES;
@@ -89,23 +90,23 @@ pub fn attend<C: Element>(level: Level, attention: Attention<'_, C>) {
 }
 
 thread_local! {
-    /// Scores and padded results of one tile; kept, since they are large and often needed.
-    static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// Kept, since it is large and often needed.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Queries that are computed together, and blocks whose scores are: eight sums at a time hide the latency of each.
+/// Queries that are computed together.
 const TOGETHER: usize = 8;
 
 pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
     let Attention { q, head_dim, scale, softcap, blocks, windows, out } = attention;
-    SCRATCH.with_borrow_mut(|(scores, sums)| {
+    SCRATCH.with_borrow_mut(|scratch| {
         let mut from = 0;
         while from < windows.len() {
             let count = TOGETHER.min(windows.len() - from);
             let count = 1 << count.ilog2();
             let queries = from * head_dim..(from + count) * head_dim;
             let windows = &windows[from..from + count];
-            let tile = Tile {
+            level.run(Tile {
                 q: &q[queries.clone()],
                 head_dim,
                 scale,
@@ -113,11 +114,9 @@ pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
                 blocks,
                 windows,
                 positions: span(windows),
-                scores: &mut *scores,
-                sums: &mut *sums,
+                scratch: &mut *scratch,
                 out: &mut out[queries],
-            };
-            level.run(tile);
+            });
             from += count;
         }
     });
@@ -127,193 +126,4 @@ pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
 fn span(windows: &[Range<usize>]) -> Range<usize> {
     let first = windows.iter().map(|window| window.start).min().unwrap_or(0);
     first..windows.iter().map(|window| window.end).max().unwrap_or(0)
-}
-
-/// One, two, four or eight queries.
-struct Tile<'a, C> {
-    q: &'a [f32],
-    head_dim: usize,
-    scale: f32,
-    softcap: Option<f32>,
-    blocks: &'a [KvBlock<'a, C>],
-    windows: &'a [Range<usize>],
-    positions: Range<usize>,
-    scores: &'a mut Vec<f32>,
-    sums: &'a mut Vec<f32>,
-    out: &'a mut [f32],
-}
-
-impl<C: Stored> Kernel for Tile<'_, C> {
-    #[inline(always)]
-    fn run<V: Lanes>(self) {
-        match self.windows.len() {
-            8 => self.attend::<V, 8, 1>(),
-            4 => self.attend::<V, 4, 2>(),
-            2 => self.attend::<V, 2, 4>(),
-            _ => self.attend::<V, 1, 8>(),
-        }
-    }
-}
-
-impl<C: Stored> Tile<'_, C> {
-    /// For `Q` queries, whose scores are computed `B` blocks at a time.
-    #[inline(always)]
-    fn attend<V: Lanes, const Q: usize, const B: usize>(self) {
-        let Self { q, head_dim, scale, softcap, blocks, windows, positions, scores, sums, out } =
-            self;
-        let blocks_read = positions.start / BLOCK..positions.end.div_ceil(BLOCK);
-        let first = blocks_read.start * BLOCK;
-        let blocks = &blocks[blocks_read];
-        let stride = blocks.len() * BLOCK;
-        scores.resize((Q * stride).max(scores.len()), 0.0);
-        let scores = &mut scores[..Q * stride];
-        let q: [&[f32]; Q] = std::array::from_fn(|i| &q[i * head_dim..][..head_dim]);
-        let mut at = 0;
-        while at + B <= blocks.len() {
-            score::<V, C, Q, B>(q, &blocks[at..], scale, at * BLOCK, scores);
-            at += B;
-        }
-        while at < blocks.len() {
-            score::<V, C, Q, 1>(q, &blocks[at..], scale, at * BLOCK, scores);
-            at += 1;
-        }
-        for (scores, window) in scores.chunks_exact_mut(stride).zip(windows) {
-            let window = window.start - first..window.end - first;
-            if let Some(cap) = softcap {
-                capped(&mut scores[window.clone()], cap);
-            }
-            softmax(scores, window);
-        }
-        let width = padded(head_dim);
-        sums.resize((Q * width).max(sums.len()), 0.0);
-        let sums = &mut sums[..Q * width];
-        let positions = positions.start - first..positions.end - first;
-        let mut lane = 0;
-        while lane < width {
-            // Sixteen sums at most, beside four values.
-            lane += match width - lane {
-                64.. if Q <= 4 => {
-                    mix::<V, C, Q, 4>(blocks, &positions, scores, (lane, head_dim), sums)
-                }
-                32.. => mix::<V, C, Q, 2>(blocks, &positions, scores, (lane, head_dim), sums),
-                _ => mix::<V, C, Q, 1>(blocks, &positions, scores, (lane, head_dim), sums),
-            };
-        }
-        for (out, sums) in out.chunks_exact_mut(head_dim).zip(sums.chunks_exact(width)) {
-            out.copy_from_slice(&sums[..head_dim]);
-        }
-    }
-}
-
-/// Scores of `B` blocks for `Q` queries, from position `at` of each query's scores on.
-#[inline(always)]
-fn score<V: Lanes, C: Stored, const Q: usize, const B: usize>(
-    q: [&[f32]; Q],
-    blocks: &[KvBlock<'_, C>],
-    scale: f32,
-    at: usize,
-    scores: &mut [f32],
-) {
-    let head_dim = q[0].len();
-    let keys: [&[[C; LANES]]; B] =
-        std::array::from_fn(|b| &blocks[b].as_chunks::<LANES>().0[..head_dim]);
-    let q: [&[f32]; Q] = std::array::from_fn(|i| &q[i][..head_dim]);
-    let mut sums = [[V::splat(0.0); B]; Q];
-    for d in 0..head_dim {
-        let mut key = [V::splat(0.0); B];
-        for b in 0..B {
-            key[b] = C::lanes::<V>(&keys[b][d]);
-        }
-        for i in 0..Q {
-            let q = V::splat(q[i][d]);
-            for b in 0..B {
-                sums[i][b] = key[b].mul_add(q, sums[i][b]);
-            }
-        }
-    }
-    let stride = scores.len() / Q;
-    for i in 0..Q {
-        for b in 0..B {
-            let place = &mut scores[i * stride + at + b * BLOCK..][..BLOCK];
-            if let Ok(place) = place.try_into() {
-                sums[i][b].mul(V::splat(scale)).store(place);
-            }
-        }
-    }
-}
-
-/// Turns the scores within the window into weights that sum to one, those outside into zeros.
-#[inline(always)]
-fn softmax(scores: &mut [f32], window: Range<usize>) {
-    scores[..window.start].fill(f32::NEG_INFINITY);
-    scores[window.end..].fill(f32::NEG_INFINITY);
-    let from = window.start / LANES * LANES;
-    let to = window.end.next_multiple_of(LANES);
-    scores[..from].fill(0.0);
-    scores[to..].fill(0.0);
-    let chunks = scores[from..to].as_chunks_mut::<LANES>().0;
-    let mut most = [f32::NEG_INFINITY; LANES];
-    for chunk in chunks.iter() {
-        for lane in 0..LANES {
-            most[lane] = if chunk[lane] > most[lane] { chunk[lane] } else { most[lane] };
-        }
-    }
-    let most = most.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-    let mut sums = [0f32; LANES];
-    for chunk in chunks.iter_mut() {
-        for lane in 0..LANES {
-            // Positions outside the window have no score and must weigh nothing.
-            let weight = exp(chunk[lane] - most);
-            chunk[lane] = if chunk[lane] == f32::NEG_INFINITY { 0.0 } else { weight };
-            sums[lane] += chunk[lane];
-        }
-    }
-    let inverse = 1.0 / sums.iter().sum::<f32>();
-    for chunk in chunks {
-        for weight in chunk {
-            *weight *= inverse;
-        }
-    }
-}
-
-/// The weighted sum of the values over all positions, `W` vectors of each value from `lane` on; returns how many lanes
-/// that are.
-#[inline(always)]
-fn mix<V: Lanes, C: Stored, const Q: usize, const W: usize>(
-    blocks: &[KvBlock<'_, C>],
-    positions: &Range<usize>,
-    weights: &[f32],
-    (lane, head_dim): (usize, usize),
-    out: &mut [f32],
-) -> usize {
-    let stride = weights.len() / Q;
-    let width = padded(head_dim);
-    let weights: [&[f32]; Q] = std::array::from_fn(|i| &weights[i * stride..][..stride]);
-    let mut sums = [[V::splat(0.0); W]; Q];
-    for (index, block) in blocks.iter().enumerate() {
-        let from = positions.start.saturating_sub(index * BLOCK).min(BLOCK);
-        let to = (positions.end - index * BLOCK).min(BLOCK);
-        let values = &block[BLOCK * head_dim..][..BLOCK * width];
-        for at in from..to {
-            let value = values[at * width + lane..].as_chunks::<LANES>().0;
-            let value = &value[..W];
-            let mut lanes = [V::splat(0.0); W];
-            for w in 0..W {
-                lanes[w] = C::lanes::<V>(&value[w]);
-            }
-            for i in 0..Q {
-                let weight = V::splat(weights[i][index * BLOCK + at]);
-                for w in 0..W {
-                    sums[i][w] = lanes[w].mul_add(weight, sums[i][w]);
-                }
-            }
-        }
-    }
-    for i in 0..Q {
-        let out = out[i * width + lane..].as_chunks_mut::<LANES>().0;
-        for w in 0..W {
-            sums[i][w].store(&mut out[w]);
-        }
-    }
-    W * LANES
 }
