@@ -18,8 +18,8 @@ pub enum Level {
     Avx512,
     /// The same with products of bf16 pairs (AVX-512 BF16).
     Avx512Bf16,
-    /// The same with products of bf16 in tiles (AMX), where the system allows them; their sums differ in the last bits
-    /// from those of the other levels.
+    /// The same with products with weights of bf16 in tiles (AMX), where the system allows them; their sums differ in the
+    /// last bits from those of the other levels.
     Amx,
 }
 

@@ -9,8 +9,8 @@
 //!
 //! **One source, any machine.** Each kernel is written once over sixteen lanes and compiled for AVX-512 with and
 //! without its bf16 products, for AVX2 with FMA, and for any machine; [`Level`] chooses at run time. All use fused
-//! multiply-add in the same order, so they give the same bits. Only products of bf16 in tiles ([`Level::Amx`]) add in
-//! an order of their own.
+//! multiply-add in the same order, so they give the same bits. Only products with weights of bf16 in tiles
+//! ([`Level::Amx`]) add in an order of their own.
 //!
 //! **Rows do not see each other.** The sum behind each output is taken in an order that depends on the shapes of one
 //! row alone, never on how many rows are computed with it or by how many threads. A row's result is therefore the

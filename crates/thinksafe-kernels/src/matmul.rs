@@ -27,9 +27,9 @@ pub enum Arithmetic {
 /// `out = x · weightsᵀ` for `x` of `[M, K]` and `out` of `[M, N]`, both row-major.
 ///
 /// Each output is one sum over `k` in an order of its own by fused multiply-add, for every `M`, at every level and on
-/// every number of threads. [`Arithmetic::Bf16`] differs between levels in two ways: tiles ([`Level::Amx`], for `K` in
-/// whole 32s) add even and odd inputs apart, 32 at a time; and where a sum or a product comes below 1.2e-38, instructions
-/// for bf16 take it for zero.
+/// every number of threads. Levels differ in two ways. Tiles ([`Level::Amx`], for weights of bf16 and `K` in whole 32s) add
+/// even and odd inputs apart, 32 at a time, and inputs of f32 in three parts of eight bits, which is as exact. And where a
+/// sum or a product comes below 1.2e-38, instructions for bf16 take it for zero; a part of an input comes there below 1e-33.
 ///
 /// # Panics
 /// If `x` or `out` has not `rows` rows of the matrix's width.
@@ -48,6 +48,16 @@ pub fn matmul(
     }
     let out = SharedSlice::new(out);
     let outputs = weights.outputs();
+    #[cfg(target_arch = "x86_64")]
+    if let (Panels::Bf16(panels), Level::Amx, true) =
+        (weights.panels(), pool.level(), amx::divides(inputs))
+    {
+        let (x, panels) = ((x, inputs), (panels.as_slice(), outputs));
+        return match arithmetic {
+            Arithmetic::F32 => amx::multiply::<amx::InputF32>(pool, x, panels, &out),
+            Arithmetic::Bf16 => amx::multiply::<amx::Bf16>(pool, x, panels, &out),
+        };
+    }
     match (weights.panels(), arithmetic) {
         (Panels::F32(panels), _) => {
             multiply::<BothF32>(pool, &Product { panels, x, rows, outputs, out: &out });
@@ -56,12 +66,6 @@ pub fn matmul(
             let x = pairs(x, inputs);
             let x = x.as_ref();
             multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out });
-        }
-        #[cfg(target_arch = "x86_64")]
-        (Panels::Bf16(panels), Arithmetic::Bf16)
-            if pool.level() == Level::Amx && amx::divides(inputs) =>
-        {
-            amx::multiply(pool, (x, rows), (panels, outputs), &out);
         }
         (Panels::Bf16(panels), Arithmetic::Bf16) => ROUNDED.with_borrow_mut(|pairs| {
             let x = rounded(pool, x, inputs, pairs);
