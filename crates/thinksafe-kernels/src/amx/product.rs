@@ -170,14 +170,17 @@ impl Product<'_> {
         turns: Range<usize>,
     ) -> Operands {
         let last = self.panels.len() / self.turns - 1;
-        let inputs = [0, shape.blocks - 1].map(|block| {
+        let input = |block: usize| {
             let from = ((row / TILE + block) * self.turns + turns.start) * T::PARTS;
             self.tiles[from..][..turns.len() * T::PARTS].as_ptr().cast()
-        });
-        let weights = [0, 1, 2, 3].map(|at| {
+        };
+        let weight = |at: usize| {
             let from = (panel + at % shape.panels).min(last) * self.turns + turns.start;
             self.panels[from..][..turns.len()].as_ptr().cast()
-        });
+        };
+        // Not by `map`, which is not inlined.
+        let inputs = [input(0), input(shape.blocks - 1)];
+        let weights = [weight(0), weight(1), weight(2), weight(3)];
         let (fresh, cold) = (turns.start == 0, row == 0);
         let (sums, stride) = (std::ptr::null_mut(), 0);
         Operands { inputs, weights, turns: turns.len(), sums, stride, fresh, cold }
