@@ -12,6 +12,8 @@
 mod config;
 mod product;
 mod split;
+#[macro_use]
+mod turn;
 mod terms;
 
 use std::arch::x86_64::__cpuid_count;
