@@ -8,7 +8,8 @@
 //! A response without a score has the value that inspect_ai has for it, NaN, with the reason: metrics pass over it, and
 //! [results](crate::estimate::Estimate) count it. Metrics are over all scored responses, not over means of items
 //! (`epochs_reducer` is empty), with `stderr(cluster="cluster")`; inspect_ai's `recompute_metrics` gives the same
-//! numbers (`cargo xtask interop`). 95 % intervals and the counts of each reason stand beside them.
+//! numbers (`cargo xtask interop`). Where no response has a score it makes them NaN, and we leave them out. 95 % intervals and
+//! the counts of each reason stand beside them.
 //!
 //! Requests and responses are written as they are, harmful ones too.
 
