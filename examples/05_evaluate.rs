@@ -5,16 +5,19 @@
 //! cargo run -p thinksafe-examples --example 05_evaluate
 //! ```
 //!
-//! Expected: a table of both runs, and a page to look at. Scoring again asks the model nothing.
+//! Expected: a table of both runs, and a page to look at. Scoring again asks the model nothing. With `--inspect`, logs
+//! for `inspect view --log-dir runs/steps/inspect` too.
 
 #![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
+use thinksafe_eval::inspect::InspectLog;
 use thinksafe_eval::report::Report;
 use thinksafe_examples::{Bar, Inputs};
 
@@ -29,6 +32,9 @@ struct Options {
     /// At most this many items of each set.
     #[arg(long, default_value_t = 100)]
     limit: usize,
+    /// Write logs for inspect_ai too, into the run's `inspect/`.
+    #[arg(long)]
+    inspect: bool,
 }
 
 fn main() -> Result<()> {
@@ -47,7 +53,11 @@ fn main() -> Result<()> {
         }
         for set in &sets {
             bar.begin(format!("{name}: {}", set.name()));
-            report.add(name, &set.evaluate(&run, &mut model, &mut *guard, &mut bar)?)?;
+            let evaluated = set.evaluate(&run, &mut model, &mut *guard, &mut bar)?;
+            report.add(name, &evaluated)?;
+            if options.inspect {
+                InspectLog::new(&evaluated, SystemTime::now()).tagged(name).save(&run.inspect())?;
+            }
         }
     }
     report.timings = bar.timings();

@@ -16,10 +16,12 @@
 //! resumes and scores is what there is to see: `--items 50 --samples 1 --max-new-tokens 16`.
 //!
 //! Killed and started again, it goes on where it was. Started when all is done, it scores again and asks nothing.
+//! With `--inspect` it writes logs for `inspect view --log-dir runs/benchmarks/inspect` too.
 
 #![expect(clippy::print_stdout, reason = "a program speaks to people")]
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use clap::Parser;
@@ -28,6 +30,7 @@ use thinksafe_core::seed::Seed;
 use thinksafe_eval::contamination::contamination;
 use thinksafe_eval::estimate::{paired_tests, pass_at_k};
 use thinksafe_eval::evaluate::{Evaluated, evaluate};
+use thinksafe_eval::inspect::InspectLog;
 use thinksafe_eval::paper;
 use thinksafe_eval::report::{Report, ResultTable};
 use thinksafe_eval::spec::Spec;
@@ -54,6 +57,9 @@ struct Options {
     /// The paper's model to compare with, by name.
     #[arg(long, value_name = "MODEL")]
     paper: Option<String>,
+    /// Write logs for inspect_ai too, into the run's `inspect/`.
+    #[arg(long)]
+    inspect: bool,
 }
 
 fn main() -> Result<()> {
@@ -91,6 +97,9 @@ fn main() -> Result<()> {
             let show = &mut |progress| bar.show(&progress);
             let evaluated = evaluate(&run, benchmark, &mut model, &mut [&mut *scorer], show)?;
             report.add(name, &evaluated)?;
+            if options.inspect {
+                InspectLog::new(&evaluated, SystemTime::now()).tagged(name).save(&run.inspect())?;
+            }
             add_facts(&mut report, (name, spec), &evaluated, before.get(index));
             if name == "initial" {
                 before.push(evaluated);

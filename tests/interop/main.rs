@@ -1,5 +1,6 @@
 //! Our side of the interoperability check: what `run.py` asks this program to compute, file to file.
 
+mod inspect_logs;
 mod served;
 mod watch;
 
@@ -35,6 +36,8 @@ enum Command {
     Served(Served),
     /// Trains in three processes' worth of calls, two of them broken off; writes logs and event files for TensorBoard.
     Watch(Watch),
+    /// Writes logs for inspect_ai.
+    InspectLogs(InspectLogs),
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +109,12 @@ struct Watch {
     out: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct InspectLogs {
+    #[arg(long)]
+    out: PathBuf,
+}
+
 fn main() -> Result<(), Failure> {
     // With one thread a sum is always taken in the same order.
     tch::set_num_threads(1);
@@ -118,6 +127,7 @@ fn main() -> Result<(), Failure> {
             served::compare(&arguments.url, &arguments.checkpoints, &arguments.out)
         }
         Command::Watch(arguments) => watch::watch(&arguments.model, &arguments.out),
+        Command::InspectLogs(arguments) => inspect_logs::write(&arguments.out),
     }
 }
 

@@ -1,7 +1,7 @@
 """Our files and numbers against the Python libraries, in both directions.
 
 Usage: python tests/interop/run.py --bin PATH     (PATH: the built `interop` program)
-Needs torch, transformers, peft, trl, safetensors and tensorboard in the versions of parity/gen/common.py.
+Needs what requirements.txt beside it names.
 
 Prints one line for each claim, PASS or FAIL with the largest deviation, and exits non-zero if one fails.
 """
@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import fifty_steps
+import inspect_logs
 import served
 import sft
 from common import GOLDEN, load, prompts, write_json
@@ -199,6 +200,10 @@ def every_claim(program, scratch):
         yield f"fifty steps in {claim}", largest, allowed
     for claim, largest in watched(program, scratch):
         yield claim, largest, 0.0
+    folder = scratch / "inspect"
+    ours("inspect-logs", "--out", folder)
+    for claim, largest, allowed in inspect_logs.claims(folder / "inspect"):
+        yield claim, largest, allowed
     folder = scratch / "served"
     folder.mkdir()
     for claim, different in served.claims(ours, folder):

@@ -20,7 +20,7 @@ use crate::cargo::Cargo;
 use crate::error::Error;
 use crate::libtorch::{self, Request};
 use crate::metadata::Workspace;
-use crate::{interop, startup};
+use crate::{interop, selection};
 
 /// What to measure, and on which models.
 #[derive(Debug, Args)]
@@ -143,11 +143,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Error> {
 fn programs(root: &Path, out: &Path) -> Result<Programs, Error> {
     libtorch::ensure(root, Request::default())?;
     let build = ["build", "--release", "-p", "thinksafe-benches", "--bin", "throughput"];
-    let binaries = startup::executables(Cargo::new(root).args(build))?;
-    let Some((_, ours)) = binaries.into_iter().find(|(name, _)| name == "throughput") else {
-        let reason = "no executable named throughput".to_owned();
-        return Err(Error::Output { program: "cargo build".to_owned(), reason });
-    };
+    let ours = selection::executable(Cargo::new(root).args(build), "throughput")?;
     let python = interop::python(root)?;
     Ok(Programs { ours, python, peers: root.join("benches/peers"), models: out.join("models") })
 }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::cargo::Cargo;
 use crate::error::Error;
 use crate::libtorch::{self, Request};
+use crate::selection::{self, Selection};
 use crate::{compare, demo, layering, outside, startup, tidy};
 
 /// A check.
@@ -61,19 +62,13 @@ impl Step {
         match self {
             Self::Tidy => tidy::check(root),
             Self::Fmt => cargo().args(["fmt", "--all", "--check"]).run(),
-            Self::Layers => layering::check(root),
-            Self::Free => {
-                let packages = layering::torch_free().flat_map(|name| ["-p", name]);
-                cargo().args(["test"]).args(packages).without_libtorch().run()
-            }
+            Self::Layers => layering::check(root).and_then(|()| selection::check(root)),
+            Self::Free => Selection::TorchFree.cargo(root, "test").run(),
             Self::Clippy => {
                 let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
                 cargo().args(clippy).run()
             }
-            Self::Test => {
-                let done = layering::torch_free().flat_map(|name| ["--exclude", name]);
-                cargo().args(["test", "--workspace"]).args(done).run()
-            }
+            Self::Test => Selection::Torch.cargo(root, "test").run(),
             Self::Demo => demo::check(root),
             Self::Compare => compare::check(root),
             Self::Start => startup::check(root),

@@ -1,11 +1,13 @@
 //! The comparison of methods on the miniature in its short form: every arm runs, and a second start does nothing anew.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cargo::Cargo;
+use crate::cargo;
 use crate::error::Error;
+use crate::selection;
 
 /// The arms that must be there.
 const ARMS: usize = 9;
@@ -36,8 +38,8 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
 
 /// The text of what a run wrote.
 fn run(root: &Path, out: &Path) -> Result<String, Error> {
-    let run = ["run", "-p", "thinksafe-examples", "--example", "compare", "--", "--quick"];
-    Cargo::new(root).args(run).args(["--out".as_ref(), out.as_os_str()]).run()?;
+    let mut compare = Command::new(selection::example(root, "compare")?);
+    cargo::run(compare.current_dir(root).args(["--quick", "--out"]).arg(out))?;
     let path = out.join("comparison.json");
     let io = |source| Error::Io { action: "read", path: path.clone(), source };
     std::fs::read_to_string(&path).map_err(io)

@@ -1,11 +1,13 @@
 //! The pipeline on the miniature in its short form: it runs, leaves what it should, and does what it is for.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cargo::Cargo;
+use crate::cargo;
 use crate::error::Error;
+use crate::selection;
 
 /// What a run directory holds.
 const FILES: [&str; 13] = [
@@ -51,9 +53,9 @@ pub(crate) fn check(root: &Path) -> Result<(), Error> {
             source,
         })?;
     }
-    let run = ["run", "-p", "thinksafe-examples", "--example", "06_pipeline", "--", "--quick"];
-    let held_out = ["--held-out", "0.05"];
-    Cargo::new(root).args(run).args(held_out).args(["--out".as_ref(), out.as_os_str()]).run()?;
+    let mut pipeline = Command::new(selection::example(root, "06_pipeline")?);
+    pipeline.current_dir(root).args(["--quick", "--held-out", "0.05", "--out"]).arg(&out);
+    cargo::run(&mut pipeline)?;
     let missing = FILES.iter().filter(|file| !out.join(file).is_file());
     let mut findings: Vec<String> = missing.map(|file| format!("{file} was not written")).collect();
     let path = out.join("report.json");

@@ -1,4 +1,5 @@
-//! The Python side of the comparison with `transformers`, `peft` and `trl`, in an environment that can be thrown away.
+//! The Python side of the comparison with `transformers`, `peft`, `trl` and what reads our logs, in an environment that can
+//! be thrown away.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::libtorch::{self, Request};
 use crate::metadata::Workspace;
 use crate::python::Python;
-use crate::startup;
+use crate::selection;
 
 /// The versions compared with, from the root of the workspace.
 const REQUIREMENTS: &str = "tests/interop/requirements.txt";
@@ -19,11 +20,7 @@ const REQUIREMENTS: &str = "tests/interop/requirements.txt";
 pub(crate) fn run(root: &Path) -> Result<(), Error> {
     libtorch::ensure(root, Request::default())?;
     let build = ["build", "-p", "thinksafe-tests", "--bin", "interop"];
-    let binaries = startup::executables(Cargo::new(root).args(build))?;
-    let Some((_, binary)) = binaries.into_iter().find(|(name, _)| name == "interop") else {
-        let reason = "no executable named interop".to_owned();
-        return Err(Error::Output { program: "cargo build".to_owned(), reason });
-    };
+    let binary = selection::executable(Cargo::new(root).args(build), "interop")?;
     let python = python(root)?;
     let script = root.join("tests/interop/run.py");
     cargo::run(Command::new(python).arg(script).arg("--bin").arg(binary).current_dir(root))

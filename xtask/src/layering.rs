@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::cargo::Cargo;
 use crate::error::Error;
 use crate::metadata::{Member, Workspace};
+use crate::selection;
 
 /// Crates that compile without libtorch, from the bottom up, each with the crates of ours that it may depend on.
 const TORCH_FREE: &[(&str, &[&str])] = &[
@@ -62,8 +63,9 @@ const TORCH: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Packages that put all crates together.
-const TOP: [&str; 4] = ["thinksafe-benches", "thinksafe-examples", "thinksafe-tests", "xtask"];
+/// Packages that put all crates together, and the one that has none of ours.
+const TOP: [&str; 5] =
+    [selection::FEATURES, "thinksafe-benches", "thinksafe-examples", "thinksafe-tests", "xtask"];
 
 /// What makes a crate need libtorch.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];

@@ -20,6 +20,7 @@ mod libtorch;
 mod metadata;
 mod outside;
 mod python;
+mod selection;
 mod startup;
 mod tidy;
 
@@ -69,7 +70,7 @@ enum Command {
         /// The folder: case files, `templates/` and `tokenizers/`.
         dir: PathBuf,
     },
-    /// Compare with `transformers`, `peft` and `trl` in a throw-away Python environment.
+    /// Compare with `transformers`, `peft`, `trl`, TensorBoard and inspect_ai in a throw-away Python environment.
     Interop,
     /// Measure the engine beside `transformers`, in the same environment.
     Bench(Box<bench::Options>),

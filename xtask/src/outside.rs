@@ -1,7 +1,8 @@
 //! Programs outside the workspace: what a user's own crate sees.
 //!
-//! They take over the workspace's lock file, profile and target folder, so that nothing is downloaded or compiled
-//! that the workspace has not compiled already, except our crates, which cargo keeps apart by where they lie.
+//! They take over the workspace's lock file, profile and target folder, so that nothing is downloaded or compiled that
+//! the workspace has not compiled already, except our crates, which cargo keeps apart by where they lie, and what has
+//! fewer features where nobody else asks for more.
 
 use std::fs;
 use std::path::Path;

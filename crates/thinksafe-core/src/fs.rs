@@ -33,6 +33,19 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|source| io("create", path, source))
 }
 
+/// The paths in a directory, in the order of their names.
+///
+/// # Errors
+/// [`Error::Io`] with the directory's path.
+pub fn list(dir: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
+    let dir = dir.as_ref();
+    let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.map_err(|source| io("read", dir, source))?;
+    let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Replaces a file as one step: a reader, also one after a crash, sees the old content or the new, never a part.
 ///
 /// The content goes to a temporary file beside `path`, is synced to disk, and is renamed over `path`.

@@ -103,6 +103,11 @@ impl RunDir {
         self.root.join("eval").join(format!("{benchmark}.jsonl"))
     }
 
+    /// Logs of inspect_ai, one file a benchmark and generator.
+    pub fn inspect(&self) -> PathBuf {
+        self.root.join("inspect")
+    }
+
     /// The report as data.
     pub fn report_json(&self) -> PathBuf {
         self.root.join("report.json")

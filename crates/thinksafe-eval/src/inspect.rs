@@ -1,12 +1,15 @@
 //! Evaluations as logs of inspect_ai: for `inspect view`, `inspect_ai.log` and what is built on them.
 //!
 //! A log is one generator's responses to one benchmark, in the second version of the format (`.json`). Sample n of an
-//! item is its epoch n + 1; thinking is reasoning content; each scorer is a scorer.
+//! item is its epoch n + 1; thinking is reasoning content; each scorer is a scorer. Samples stand in inspect_ai's order, by
+//! epoch and then by id, so that a log that it has written again (`inspect log convert --to eval`) reads the same. Python's
+//! `==` on two such logs is still false where a score is missing: no NaN equals another.
 //!
 //! A response without a score has the value that inspect_ai has for it, NaN, with the reason: metrics pass over it, and
 //! [results](crate::estimate::Estimate) count it. Metrics are over all scored responses, not over means of items
 //! (`epochs_reducer` is empty), with `stderr(cluster="cluster")`; inspect_ai's `recompute_metrics` gives the same
-//! numbers (`tests/golden/check_inspect_log.py` of this crate). 95 % intervals and the counts of each reason stand beside them.
+//! numbers (`cargo xtask interop`). Where no response has a score it makes them NaN, and we leave them out. 95 % intervals and
+//! the counts of each reason stand beside them.
 //!
 //! Requests and responses are written as they are, harmful ones too.
 
@@ -16,6 +19,7 @@ mod results;
 mod sample;
 mod time;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -71,9 +75,7 @@ impl<'a> InspectLog<'a> {
     /// The file's name as inspect_ai would choose it, without which `inspect view` does not list the file: the time, the
     /// benchmark, and a hash of benchmark and generator.
     pub fn file_name(&self) -> String {
-        let name = |text: &str| text.replace(['_', ':', '+'], "-");
-        let Ids { task, .. } = self.ids();
-        format!("{}_{}_{task}.json", name(&self.created), name(self.evaluated.benchmark.name()))
+        format!("{}{}", dashed(&self.created), self.ending())
     }
 
     /// The log's text. Its NaNs are not strict JSON; inspect_ai writes and reads them so.
@@ -81,14 +83,33 @@ impl<'a> InspectLog<'a> {
         json::to_string(&self.document(&names(&self.evaluated.measured)))
     }
 
-    /// Writes the log into a folder under [its name](Self::file_name), and returns its path.
+    /// Writes the log into a folder under [its name](Self::file_name), and returns its path. It takes the place of logs
+    /// that were written there earlier for the same benchmark, asked in the same way, and the same generator.
     ///
     /// # Errors
-    /// [`Error::Core`] if the file cannot be written.
+    /// [`Error::Core`] if the folder cannot be read or the file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<PathBuf, Error> {
         let path = dir.join(self.file_name());
         fs::write_atomic(&path, self.to_json())?;
+        for earlier in self.others(dir)? {
+            fs::remove_file_if_exists(earlier)?;
+        }
         Ok(path)
+    }
+
+    /// The logs in a folder that differ from this one in their time.
+    fn others(&self, dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        let (name, ending) = (self.file_name(), self.ending());
+        let is_other = |file: &str| file != name && file.ends_with(&ending);
+        let files = fs::list(dir)?.into_iter();
+        Ok(files
+            .filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(is_other))
+            .collect())
+    }
+
+    /// The file's name without its time.
+    fn ending(&self) -> String {
+        format!("_{}_{}.json", dashed(self.evaluated.benchmark.name()), self.ids().task)
     }
 
     fn document<'b>(&'b self, names: &'b [String]) -> Document<'b> {
@@ -106,17 +127,22 @@ impl<'a> InspectLog<'a> {
 
     fn ids(&self) -> Ids {
         let (benchmark, generator) = (&self.evaluated.benchmark, self.evaluated.generator.hash());
-        let id = |domain, made: &[&str]| {
-            let hash = ContentHash::of(domain, &(&generator, benchmark.settings(), made));
-            // As many characters as inspect_ai's own.
-            hash.as_str()[..22].to_owned()
-        };
+        let asked = (benchmark.name(), benchmark.items(), benchmark.settings());
+        // As many characters as inspect_ai's own.
+        let short = |hash: ContentHash| hash.as_str()[..22].to_owned();
+        let run = (&generator, benchmark.settings(), &self.created);
+        let task = short(ContentHash::of("thinksafe.inspect.task", &(&generator, asked)));
         Ids {
-            run: id("thinksafe.inspect.run", &[&self.created]),
-            task: id("thinksafe.inspect.task", &[benchmark.name()]),
-            eval: id("thinksafe.inspect.eval", &[benchmark.name(), &self.created]),
+            run: short(ContentHash::of("thinksafe.inspect.run", &run)),
+            eval: short(ContentHash::of("thinksafe.inspect.eval", &(&task, &self.created))),
+            task,
         }
     }
+}
+
+/// Text in a file's name, whose parts `_` separates.
+fn dashed(text: &str) -> String {
+    text.replace(['_', ':', '+'], "-")
 }
 
 /// What tells logs apart.

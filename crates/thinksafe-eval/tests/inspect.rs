@@ -1,4 +1,4 @@
-//! Logs for inspect_ai, field by field; that inspect_ai itself reads them, `golden/check_inspect_log.py` says.
+//! Logs for inspect_ai, field by field; that inspect_ai itself reads such logs, `cargo xtask interop` says.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first error")]
 
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use thinksafe_core::generate::RequestError;
-use thinksafe_core::message::Prompt;
+use thinksafe_core::message::{Message, Prompt};
 use thinksafe_core::run::RunDir;
 use thinksafe_core::sampling::Sampling;
 use thinksafe_core::seed::Seed;
@@ -82,8 +82,9 @@ fn what_has_no_score_is_neither_right_nor_wrong() {
             log["samples"].as_array().unwrap().iter().map(|s| &s["scores"][*name]["value"])
         })
         .collect();
-    assert_eq!(values[..4], [&"C".into(), &"I".into(), &Value::Null, &Value::Null]);
-    assert_eq!(values[6..], [&Value::Null, &Value::Null]);
+    // By id: failing, long, right, wrong.
+    assert_eq!(values[..4], [&Value::Null, &Value::Null, &"C".into(), &"I".into()]);
+    assert_eq!(values[4..6], [&Value::Null, &Value::Null]);
     let scores = &log["results"]["scores"][0];
     assert_eq!((&scores["scored_samples"], &scores["unscored_samples"]), (&2.into(), &2.into()));
     assert_eq!(scores["metrics"]["accuracy"]["value"], 0.5);
@@ -100,4 +101,23 @@ fn logs_are_named_as_inspect_view_looks_for_them() {
     let name = path.file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("2027-01-15T08-00-00-00-00_sums-2_"), "{name}");
     assert_eq!(std::fs::read_dir(dir).unwrap().count(), 1, "nothing temporary is left");
+}
+
+#[test]
+fn a_log_takes_the_place_of_its_predecessor_and_of_no_other() {
+    let temporary = tempfile::tempdir().unwrap();
+    let evaluated = evaluated(temporary.path());
+    let dir = temporary.path().join("inspect");
+    let save = |evaluated: &Evaluated, later: u64| {
+        let created = created() + Duration::from_secs(later);
+        InspectLog::new(evaluated, created).save(&dir).unwrap()
+    };
+    let steer =
+        |item: &Item| Prompt::Messages(vec![Message::user(format!("Be brief. {}", item.text))]);
+    let steered =
+        Evaluated { benchmark: evaluated.benchmark.with_prompts(steer), ..evaluated.clone() };
+    let (first, other) = (save(&evaluated, 0), save(&steered, 1));
+    let second = save(&evaluated, 2);
+    assert!(!first.exists());
+    assert_eq!(thinksafe_core::fs::list(&dir).unwrap(), [other, second]);
 }

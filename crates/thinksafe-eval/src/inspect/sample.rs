@@ -115,9 +115,13 @@ struct Failure {
     traceback_ansi: &'static str,
 }
 
+/// In inspect_ai's order: by epoch, then by id.
 pub(super) fn samples<'a>(evaluated: &'a Evaluated, names: &'a [String]) -> Vec<Sample<'a>> {
     let responses = evaluated.responses.iter().enumerate();
-    responses.map(|(index, response)| sample(evaluated, names, index, response)).collect()
+    let mut samples: Vec<Sample<'a>> =
+        responses.map(|(index, response)| sample(evaluated, names, index, response)).collect();
+    samples.sort_by_key(|sample| (sample.epoch, sample.id));
+    samples
 }
 
 fn sample<'a>(
