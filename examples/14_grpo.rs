@@ -15,16 +15,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use thinksafe_core::fs;
 use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
-use thinksafe_examples::{Inputs, Stop};
-use thinksafe_filter::View;
-use thinksafe_rl::{
-    Event, FitOptions, GrpoConfig, GrpoReport, GrpoStep, GrpoTrainer, GuardReward, Rewards,
-    RlPrompt, ThinkingFormat, ThinkingOpens, fit, own_distribution,
-};
-use thinksafe_sft::{AdamWConfig, Checkpointing, Duration};
+use thinksafe_examples::{Inputs, paper_rewards, reinforce};
+use thinksafe_rl::{GrpoConfig, GrpoStep, GrpoTrainer, RlPrompt};
+use thinksafe_sft::{Duration, Ending};
 
 /// GRPO on the miniature, or on checkpoints of your own.
 #[derive(Debug, Parser)]
@@ -40,9 +35,6 @@ struct Options {
     /// Steps, of 8 prompts with 8 responses each.
     #[arg(long, default_value_t = 12)]
     steps: u64,
-    /// Whether the model's template opens the thinking (DeepSeek-R1), instead of the model (Qwen3).
-    #[arg(long)]
-    template_opens_thinking: bool,
 }
 
 fn main() -> Result<()> {
@@ -53,36 +45,19 @@ fn main() -> Result<()> {
     let prompts: Vec<RlPrompt> =
         inputs.prompts.prompts().iter().cloned().map(RlPrompt::from).collect();
 
-    let opens = if options.template_opens_thinking {
-        ThinkingOpens::ByTemplate
-    } else {
-        ThinkingOpens::ByModel
-    };
-    let rewards = Rewards::new()
-        .with(GuardReward::new(guard, View::Turn), 1.0)
-        .with(ThinkingFormat::new(opens), 1.0);
+    let rewards = paper_rewards(guard, policy.chat())?;
     let config = GrpoConfig {
         duration: Duration::Steps(options.steps),
-        // Ratios are of the policy's own distribution.
-        sampling: own_distribution(inputs.sampling.max_new_tokens),
-        optimizer: AdamWConfig { lr: inputs.learning_rate, ..AdamWConfig::default() },
-        seed: Seed(options.seed),
-        ..GrpoConfig::default()
+        ..inputs.grpo_config(Seed(options.seed))
     };
-    let stop = Stop::on_signal()?;
-    let checkpointing = Checkpointing { every_steps: 10, keep: 2 };
-    let surroundings = FitOptions { checkpointing, stop: Some(stop.flag()) };
     let mut trainer = GrpoTrainer::new(&mut policy, &prompts, rewards, config)?;
-    fit(&mut trainer, run.checkpoints(), surroundings, &mut |event| {
-        if let Event::Stepped(step) = event {
-            println!("{}", line(step));
-        }
-        Ok(())
-    })?;
+    let outcome = reinforce(&run, &mut trainer, &mut |step, _| println!("{}", line(step)))?;
     drop(trainer);
+    if outcome.ending == Ending::Stopped {
+        println!("stopped after step {}; start it again to go on", outcome.steps);
+        return Ok(());
+    }
     policy.model().save_lora(&run.adapter())?;
-    let report = GrpoReport::read("GRPO", run.checkpoints())?;
-    fs::write_atomic(run.training_html(), report.to_html())?;
     println!("{}", run.training_html().display());
     Ok(())
 }

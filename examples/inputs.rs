@@ -18,8 +18,9 @@ use thinksafe_filter::{
     CardInfo, GraniteGuardian, Guard, HarmBench, LlamaGuard3, Qwen3Guard, ShieldGemma, Source,
     WildGuard,
 };
+use thinksafe_rl::{GrpoConfig, own_distribution};
 use thinksafe_runtime::{CausalLm, Device, EngineOptions, LocalGenerator, Placement, Precision};
-use thinksafe_sft::{AdamWConfig, SftConfig};
+use thinksafe_sft::{AdamWConfig, Schedule, SftConfig};
 use thinksafe_trace::{Columns, PromptSet};
 
 use crate::sets::{EvaluationSet, read_evaluation};
@@ -234,6 +235,18 @@ impl Loaded {
     pub fn sft_config(&self, seed: Seed) -> SftConfig {
         let optimizer = AdamWConfig { lr: self.learning_rate, ..AdamWConfig::default() };
         SftConfig { optimizer, seed, ..SftConfig::default() }
+    }
+
+    /// How the model is reinforced: the paper's groups and loss, at this learning rate and with fine-tuning's schedule. Each prompt
+    /// comes once. Responses are drawn from the policy's own distribution, which ratios are about.
+    pub fn grpo_config(&self, seed: Seed) -> GrpoConfig {
+        GrpoConfig {
+            sampling: own_distribution(self.sampling.max_new_tokens),
+            optimizer: AdamWConfig { lr: self.learning_rate, ..AdamWConfig::default() },
+            schedule: Schedule::default(),
+            seed,
+            ..GrpoConfig::default()
+        }
     }
 
     /// What the dataset's card says of its sources.

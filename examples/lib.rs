@@ -1,11 +1,12 @@
 //! What the numbered examples share: which model, guard and data they use, a progress bar, evaluation sets, labelled
-//! exchanges, fine-tuning as people watch it, and the small steps from one crate's words to another's.
+//! exchanges, fine-tuning and reinforcement learning as people watch them, and the small steps from one crate's words to another's.
 
 mod bar;
 mod choice;
 mod inputs;
 mod labeled;
 mod published;
+mod reinforcement;
 mod sets;
 mod steering;
 mod stop;
@@ -17,6 +18,7 @@ pub use choice::Choice;
 pub use inputs::{GuardFormat, Inputs, Loaded};
 pub use labeled::{miniature_exchanges, xstest_files};
 pub use published::{Judges, Published};
+pub use reinforcement::{paper_rewards, reinforce};
 pub use sets::EvaluationSet;
 pub use steering::{Drawn, likelihood_texts, likelihoods, prompt_samples, sides};
 pub use stop::Stop;

@@ -28,11 +28,13 @@ pub(crate) enum Arm {
     HarmfulHalf,
     /// `ThinkSafe` with KL on harmless prompts.
     Kl,
+    /// The model's own rollouts, rewarded.
+    Grpo,
 }
 
 impl Arm {
     /// All arms, in the order of the table.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Initial,
         Self::DirectRefusal,
         Self::SafeChain,
@@ -42,6 +44,7 @@ impl Arm {
         Self::WithoutReasoning,
         Self::HarmfulHalf,
         Self::Kl,
+        Self::Grpo,
     ];
 
     /// Its name in the table.
@@ -56,6 +59,7 @@ impl Arm {
             Self::WithoutReasoning => "ThinkSafe, refusals without reasoning",
             Self::HarmfulHalf => "ThinkSafe, harmful half",
             Self::Kl => "ThinkSafe+KL",
+            Self::Grpo => "GRPO",
         }
     }
 
@@ -71,10 +75,11 @@ impl Arm {
             Self::WithoutReasoning => "without-reasoning",
             Self::HarmfulHalf => "harmful-half",
             Self::Kl => "kl",
+            Self::Grpo => "grpo",
         }
     }
 
-    /// How many examples it learns, and how often.
+    /// How many examples it learns, and how often, if it learns from examples.
     pub(crate) fn setup(self) -> Setup {
         match self {
             Self::DirectRefusal => Setup::DIRECT_REFUSAL,

@@ -6,7 +6,9 @@ use crate::arm::Arm;
 
 /// All of them, in the order of the document.
 pub(crate) fn of_the_paper() -> Vec<Claim> {
-    use Arm::{DirectRefusal, Initial, Kl, RejectionSampling, SafeChain, SafePath, ThinkSafe};
+    use Arm::{
+        DirectRefusal, Grpo, Initial, Kl, RejectionSampling, SafeChain, SafePath, ThinkSafe,
+    };
     use Measure::{LogPerplexity, OverRefusal, Reasoning, Safety};
     use Side::{Above, Below};
     let without = Arm::WithoutReasoning;
@@ -49,11 +51,7 @@ pub(crate) fn of_the_paper() -> Vec<Claim> {
         claim("They cost reasoning (Figures 4, 11)", without, ThinkSafe, Reasoning, Below),
         claim("KL on harmless prompts is safer still (Figure 3)", Kl, ThinkSafe, Safety, Below),
         claim("KL keeps more reasoning (Figure 3)", Kl, ThinkSafe, Reasoning, Above),
-        Claim {
-            first: ThinkSafe.name().to_owned(),
-            second: "GRPO".to_owned(),
-            ..claim("GRPO is less safe (Figure 3)", ThinkSafe, ThinkSafe, Safety, Above)
-        },
+        claim("GRPO is less safe (Figure 3)", Grpo, ThinkSafe, Safety, Above),
         claim(
             "Self-generated data is more likely under the model (Figure 8)",
             ThinkSafe,

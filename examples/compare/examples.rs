@@ -51,7 +51,7 @@ pub(crate) fn make(
             collect(setting, protocol, &setting.folder(seed, name), generator, guard, bar)
         };
     match arm {
-        Arm::Initial => Ok(Made::default()),
+        Arm::Initial | Arm::Grpo => Ok(Made::default()),
         Arm::DirectRefusal => written(setting, arm, seed, |prompt| {
             direct_refusal(prompt, DIRECT_REFUSAL_THOUGHT, REFUSAL)
         }),

@@ -18,6 +18,7 @@ mod claims;
 mod cost;
 mod evaluation;
 mod examples;
+mod reinforcement;
 mod run;
 mod setting;
 mod stored;

@@ -15,7 +15,7 @@ use thinksafe_sft::{Duration, Ending, Example, SftConfig, Trainer};
 use crate::arm::Arm;
 use crate::examples::{Made, first_time, make};
 use crate::setting::Setting;
-use crate::{cost, evaluation, stored};
+use crate::{cost, evaluation, reinforcement, stored};
 
 /// What runs arms, one after the other.
 pub(crate) struct Runner<'a> {
@@ -43,12 +43,13 @@ impl<'a> Runner<'a> {
         }
         self.bar.begin(format!("seed {}: {}", seed.0, arm.name()));
         self.model.model_mut().detach_lora();
-        let training = if arm == Arm::Initial {
-            None
-        } else {
-            let Some(training) = self.train(arm, seed, &run)? else { return Ok(None) };
-            Some(training)
-        };
+        let mut training = None;
+        if arm != Arm::Initial {
+            training = self.train(arm, seed, &run)?;
+            if training.is_none() {
+                return Ok(None);
+            }
+        }
         let (setting, model, guard) = (self.setting, &mut self.model, &mut *self.guard);
         let columns = evaluation::columns(setting, seed, &run, model, guard, &mut self.bar)?;
         let result = ArmRun { seed, columns, training };
@@ -56,8 +57,16 @@ impl<'a> Runner<'a> {
         Ok(Some(result))
     }
 
-    /// Makes the arm's examples and trains the model on them.
     fn train(&mut self, arm: Arm, seed: Seed, run: &RunDir) -> Result<Option<Training>> {
+        if arm != Arm::Grpo {
+            return self.teach(arm, seed, run);
+        }
+        let (model, guard) = (&mut self.model, &mut *self.guard);
+        reinforcement::train(self.setting, seed, run, model, guard, &mut self.bar)
+    }
+
+    /// Makes the arm's examples and trains the model on them.
+    fn teach(&mut self, arm: Arm, seed: Seed, run: &RunDir) -> Result<Option<Training>> {
         let (model, guard) = (&mut self.model, &mut *self.guard);
         let made = make(self.setting, arm, seed, model, guard, &mut self.bar)?;
         let examples = lesson_examples(&made.lessons, model.chat())?;
@@ -86,7 +95,9 @@ impl<'a> Runner<'a> {
         let mut trainer = Trainer::new(self.model.model_mut(), examples, config)?;
         let outcome = FineTuning::new(run, examples, &[]).fit(&mut trainer, &mut self.bar)?;
         drop(trainer);
-        self.model.model().save_lora(&run.adapter())?;
+        if outcome.ending != Ending::Stopped {
+            self.model.model().save_lora(&run.adapter())?;
+        }
         Ok(outcome.ending)
     }
 
@@ -109,6 +120,7 @@ impl<'a> Runner<'a> {
             trained_tokens: u64::from(epochs) * tokens,
             seconds: made.seconds + seconds,
             flops: flops as f64,
+            reinforcement: None,
         }
     }
 }

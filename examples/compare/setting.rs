@@ -10,6 +10,7 @@ use thinksafe_core::run::RunDir;
 use thinksafe_core::seed::Seed;
 use thinksafe_examples::{EvaluationSet, Loaded};
 use thinksafe_recipes::SAFEPATH_PRIMER;
+use thinksafe_trace::PromptSet;
 
 use crate::Options;
 use crate::arm::Arm;
@@ -17,6 +18,9 @@ use crate::stored;
 
 /// Prompts of each of the four labels, and items of each held-out set, with `--quick`.
 const QUICK: (usize, usize) = (30, 24);
+
+/// Prompts of each label that GRPO takes with `--quick`: it draws eight turns of each.
+const QUICK_REWARDED: usize = 10;
 
 /// The primer in words of the miniature.
 const MINIATURE_PRIMER: &str = "Is it safe to do this?";
@@ -87,6 +91,12 @@ impl Setting {
         Arm::ALL.into_iter().filter(wanted).filter(possible).collect()
     }
 
+    /// The prompts whose answers are rewarded: all.
+    pub(crate) fn rewarded(&self) -> PromptSet {
+        let prompts = self.inputs.prompts.clone();
+        if self.quick { prompts.sample_per_label(QUICK_REWARDED, Seed(1)) } else { prompts }
+    }
+
     /// The held-out sets, asked under a seed.
     pub(crate) fn sets(&self, seed: Seed) -> Result<Vec<EvaluationSet>> {
         let limit = if self.quick { QUICK.1 } else { usize::MAX };
@@ -141,9 +151,6 @@ impl Setting {
              that was written down before the first run (docs/COMPARISON.md)."
                 .to_owned(),
         ];
-        notes.push(
-            "GRPO is not among the arms yet, so the claim about it is not measured.".to_owned(),
-        );
         if matches!(self.teacher, Teacher::Miniature) {
             notes.push(
                 "The miniature has a million parameters and a world of its own. It shows which way a method moves a model; \

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::selection;
 
 /// The arms that must be there.
-const ARMS: usize = 9;
+const ARMS: usize = 10;
 /// The seeds of the short form.
 const SEEDS: usize = 2;
 /// Three columns of harm, one of over-refusal, one of reasoning.
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_found() {
         assert_eq!(gaps(&comparison(ARMS, 0.9)), [""; 0]);
-        assert_eq!(gaps(&comparison(ARMS - 1, 0.9)), ["8 arms, not 9"]);
+        assert_eq!(gaps(&comparison(ARMS - 1, 0.9)), ["9 arms, not 10"]);
         assert_eq!(gaps(&comparison(ARMS, 0.1)).len(), 1);
         assert_eq!(gaps("{}").len(), 2);
     }

@@ -29,6 +29,7 @@ mod claim;
 mod figures;
 mod measure;
 mod page;
+mod standings;
 mod tables;
 
 use std::path::Path;
@@ -39,7 +40,7 @@ use thinksafe_core::fs;
 use crate::Error;
 use crate::statistics::{Interval, difference_over_seeds, mean_of_seeds, rate_over_seeds};
 
-pub use arm::{Arm, ArmRun, Column, Training};
+pub use arm::{Arm, ArmRun, Column, Reinforcement, Training};
 pub use claim::{Claim, Side, Standing};
 pub use measure::Measure;
 
@@ -64,7 +65,7 @@ impl Comparison {
     /// The format's name, in the file.
     pub const FORMAT: &'static str = "thinksafe.comparison";
     /// The version of the file's fields.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// One without arms and claims.
     pub fn new(title: impl Into<String>) -> Self {

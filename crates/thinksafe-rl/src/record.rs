@@ -160,6 +160,8 @@ pub struct RolloutText {
     pub text: String,
     /// Why it ended.
     pub finish: Finish,
+    /// How many tokens the model read before them, prefill included.
+    pub prompt_tokens: u32,
     /// How many tokens were generated.
     pub tokens: u32,
     /// The log-probability of all of them together, as they were drawn.
@@ -183,7 +185,7 @@ impl AtStep for GrpoStep {
 
 impl Record for RolloutRecord {
     const FORMAT: &'static str = "thinksafe.rl.rollouts";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn key(&self) -> &ContentHash {
         &self.key

@@ -4,6 +4,7 @@ use thinksafe_chat::Chat;
 use thinksafe_core::generate::Generated;
 
 use crate::Error;
+use crate::config::OldPolicy;
 use crate::group::{Fate, Group};
 use crate::prompt::RlPrompt;
 
@@ -19,8 +20,8 @@ pub(crate) struct Row {
     pub(crate) advantage: f64,
     /// The log-probability of each token of the response, as the engine drew it.
     pub(crate) sampled: Vec<f64>,
-    /// Under the policy that ratios are taken against.
-    pub(crate) old: Vec<f64>,
+    /// Under the policy that ratios are taken against; none until the step's first pass gives them.
+    pub(crate) old: Option<Vec<f64>>,
     /// Under the model with its adapter off, if the loss has a divergence.
     pub(crate) reference: Option<Vec<f64>>,
 }
@@ -33,7 +34,12 @@ impl Row {
 }
 
 /// The responses of the groups that are in the loss.
-pub(crate) fn rows(groups: &[Group], prompts: &[RlPrompt], chat: &Chat) -> Result<Vec<Row>, Error> {
+pub(crate) fn rows(
+    groups: &[Group],
+    prompts: &[RlPrompt],
+    chat: &Chat,
+    old: OldPolicy,
+) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for group in groups {
         let prompt = &prompts[group.visit.prompt];
@@ -50,13 +56,18 @@ pub(crate) fn rows(groups: &[Group], prompts: &[RlPrompt], chat: &Chat) -> Resul
                 prompt_ids = Some(encoded.map_err(failed)?.ids);
             }
             let ids = prompt_ids.clone().unwrap_or_default();
-            rows.push(row(prompt, ids, generated, advantage));
+            rows.push(row(prompt, ids, generated, (advantage, old)));
         }
     }
     Ok(rows)
 }
 
-fn row(prompt: &RlPrompt, mut ids: Vec<u32>, generated: &Generated, advantage: f64) -> Row {
+fn row(
+    prompt: &RlPrompt,
+    mut ids: Vec<u32>,
+    generated: &Generated,
+    (advantage, old): (f64, OldPolicy),
+) -> Row {
     let read = ids.len();
     ids.extend(&generated.ids);
     let sampled: Vec<f64> = generated.logprobs.iter().flatten().map(|token| token.chosen).collect();
@@ -65,7 +76,7 @@ fn row(prompt: &RlPrompt, mut ids: Vec<u32>, generated: &Generated, advantage: f
         ids,
         prompt: read,
         advantage,
-        old: sampled.clone(),
+        old: (old == OldPolicy::Sampled).then(|| sampled.clone()),
         sampled,
         reference: None,
     }

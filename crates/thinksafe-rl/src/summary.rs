@@ -119,6 +119,6 @@ pub(crate) fn rollout_records(
 fn text(generated: Generated) -> RolloutText {
     let log_probability = generated.logprobs.iter().flatten().map(|token| token.chosen).sum();
     let tokens = generated.completion_tokens();
-    let Generated { opening, text, finish, .. } = generated;
-    RolloutText { opening, text, finish, tokens, log_probability }
+    let Generated { opening, text, finish, prompt_tokens, .. } = generated;
+    RolloutText { opening, text, finish, prompt_tokens, tokens, log_probability }
 }

@@ -10,7 +10,7 @@ use thinksafe_sft::{AdamW, Duration, clip_gradients, resumable};
 
 use crate::Error;
 use crate::aggregation::Totals;
-use crate::config::{GrpoConfig, OldPolicy};
+use crate::config::GrpoConfig;
 use crate::group::{Group, Standing};
 use crate::prompt::RlPrompt;
 use crate::record::{GrpoStep, RolloutRecord, step_key};
@@ -18,7 +18,7 @@ use crate::reward::Rewards;
 use crate::rollout;
 use crate::row::{Row, rows};
 use crate::summary::{Summary, rollout_records};
-use crate::update::{Measured, StepLoss, log_probabilities, reference_log_probabilities};
+use crate::update::{Measured, StepLoss, reference_log_probabilities};
 use crate::visit::Course;
 
 /// Trains the adapter of an engine's model on prompts by group-relative policy optimization.
@@ -140,7 +140,7 @@ impl<'a> GrpoTrainer<'a> {
     pub fn step(&mut self) -> Result<Stepped, Error> {
         let mut groups = self.collect()?;
         self.compare(&mut groups);
-        let mut rows = rows(&groups, self.prompts, self.generator.chat())?;
+        let mut rows = rows(&groups, self.prompts, self.generator.chat(), self.config.old)?;
         let updated = if rows.is_empty() { Updated::default() } else { self.update(&mut rows)? };
         self.position.steps += 1;
         self.position.rollouts +=
@@ -240,7 +240,9 @@ impl<'a> GrpoTrainer<'a> {
         let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
         let all: Vec<usize> = (0..rows.len()).collect();
         let micro_batches = resumable::pack(&all, &lengths, self.config.micro_batch_tokens);
-        self.complete(rows, &micro_batches)?;
+        if self.config.loss.beta > 0.0 {
+            self.refer(rows, &micro_batches)?;
+        }
         let totals = Totals {
             responses: rows.len(),
             tokens: rows.iter().map(Row::learnt).sum(),
@@ -261,35 +263,25 @@ impl<'a> GrpoTrainer<'a> {
         Ok(updated)
     }
 
-    /// Computes the log-probabilities that stay the same over the updates.
-    fn complete(&mut self, rows: &mut [Row], micro_batches: &[Vec<usize>]) -> Result<(), Error> {
+    /// Computes the log-probabilities under the reference, which stay the same over the updates.
+    fn refer(&mut self, rows: &mut [Row], micro_batches: &[Vec<usize>]) -> Result<(), Error> {
         let model = self.generator.adapted_model_mut();
         for indices in micro_batches {
             let some: Vec<&Row> = indices.iter().map(|index| &rows[*index]).collect();
-            let recomputed = match self.config.old {
-                OldPolicy::Sampled => None,
-                OldPolicy::Recomputed => Some(log_probabilities(model, &some)?),
-            };
-            let reference = if self.config.loss.beta > 0.0 {
-                Some(reference_log_probabilities(model, &some)?)
-            } else {
-                None
-            };
-            for (index, old) in indices.iter().zip(recomputed.into_iter().flatten()) {
-                rows[*index].old = old;
-            }
-            for (index, reference) in indices.iter().zip(reference.into_iter().flatten()) {
+            let reference = reference_log_probabilities(model, &some)?;
+            for (index, reference) in indices.iter().zip(reference) {
                 rows[*index].reference = Some(reference);
             }
         }
         Ok(())
     }
 
-    /// The gradient of a step's loss, clipped: what was measured, and its norm before clipping.
+    /// The gradient of a step's loss, clipped: what was measured, and its norm before clipping. Rows without an older policy
+    /// keep what this pass finds as theirs.
     fn accumulate(
         &mut self,
         loss: StepLoss,
-        rows: &[Row],
+        rows: &mut [Row],
         micro_batches: &[Vec<usize>],
     ) -> Result<(Measured, f64), Error> {
         let step = self.position.steps + 1;
@@ -298,9 +290,11 @@ impl<'a> GrpoTrainer<'a> {
         let mut measured = Measured::default();
         for indices in micro_batches {
             let some: Vec<&Row> = indices.iter().map(|index| &rows[*index]).collect();
-            let found = loss.accumulate(model, &some, self.recompute, &mut self.gradients)?;
+            let (found, policy) =
+                loss.accumulate(model, &some, self.recompute, &mut self.gradients)?;
             check_finite(step, ("loss", found.loss), &some)?;
             measured.join(found);
+            keep_old(rows, indices, policy);
         }
         let norm = clip_gradients(self.gradients.each(), self.config.max_grad_norm);
         let norm = norm.double_value(&[]);
@@ -358,6 +352,15 @@ impl Updated {
         (self.grad_norm, self.lr) = (grad_norm, lr);
         self.updates += 1;
         self.tokens += tokens;
+    }
+}
+
+fn keep_old(rows: &mut [Row], indices: &[usize], policy: Vec<f64>) {
+    let mut policy = policy.into_iter();
+    for index in indices {
+        let row = &mut rows[*index];
+        let own = policy.by_ref().take(row.learnt()).collect();
+        row.old.get_or_insert(own);
     }
 }
 

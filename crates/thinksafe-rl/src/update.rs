@@ -38,14 +38,15 @@ pub(crate) struct Measured {
 }
 
 impl StepLoss {
-    /// Adds a micro-batch's gradients to `gradients`. Nothing is dropped out: the ratio is that of the policy that generates.
+    /// Adds a micro-batch's gradients to `gradients`; also gives the log-probabilities of its learnt tokens, row after row.
+    /// Nothing is dropped out: the ratio is that of the policy that generates.
     pub(crate) fn accumulate(
         &self,
         model: &CausalLm,
         rows: &[&Row],
         recompute: Recompute,
         gradients: &mut Gradients,
-    ) -> Result<Measured, Error> {
+    ) -> Result<(Measured, Vec<f64>), Error> {
         let batch = packed(model, rows)?;
         let pass = model.training_pass(&batch, PassOptions { recompute, dropout: None });
         let learnt = Learnt::of(rows, pass.hidden());
@@ -58,7 +59,7 @@ impl StepLoss {
         let mut dhidden = pass.hidden().zeros_like(); // [N, E]
         let _ = dhidden.index_add_(0, &learnt.positions, &gradient);
         pass.backward(&dhidden, gradients);
-        Ok(measured)
+        Ok((measured, policy))
     }
 
     /// What the loss comes to, and the coefficient of each token's cross-entropy, which is -ln p.
@@ -70,7 +71,8 @@ impl StepLoss {
             let range = start..start + row.learnt();
             start = range.end;
             let policy = &policy[range.clone()];
-            let (old, reference) = (&row.old, row.reference.as_deref());
+            // Without an older policy it is this one: ratios are 1, and what is left is the plain policy gradient.
+            let (old, reference) = (row.old.as_deref().unwrap_or(policy), row.reference.as_deref());
             let tokens = ResponseTokens { policy, old, reference, advantage: row.advantage };
             let found = self.loss.of(tokens);
             let weight = self.aggregation.token_weight(row.learnt(), self.totals);

@@ -66,6 +66,30 @@ pub struct Training {
     pub seconds: f64,
     /// Floating-point operations of generating and training; the guard's are not counted.
     pub flops: f64,
+    /// What it saw on the way, if it learnt from rewards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reinforcement: Option<Reinforcement>,
+}
+
+/// What reinforcement learning saw on its way.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers fill in")]
+pub struct Reinforcement {
+    /// The mean reward of each step, over the responses whose reward is known.
+    pub rewards: Vec<f64>,
+    /// Responses drawn.
+    pub responses: u64,
+    /// Those in the loss.
+    pub trained: u64,
+    /// Those that the engine could not serve.
+    pub failed: u64,
+    /// Those that a reward could not tell of.
+    pub undetermined: u64,
+    /// Groups drawn.
+    pub groups: u64,
+    /// Those whose rewards are all alike, and say nothing.
+    pub equal_groups: u64,
 }
 
 impl Arm {
@@ -102,6 +126,13 @@ impl Arm {
         let values = self.runs.iter().map(|run| of(run.training.as_ref()?));
         let values: Vec<f64> = values.collect::<Option<_>>()?;
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// What reinforcement learning saw, a run each; none if it learnt otherwise.
+    pub(super) fn reinforcements(&self) -> Vec<(Seed, &Reinforcement)> {
+        let runs = self.runs.iter();
+        runs.filter_map(|run| Some((run.seed, run.training.as_ref()?.reinforcement.as_ref()?)))
+            .collect()
     }
 
     fn run(&self, seed: Seed) -> Option<&ArmRun> {

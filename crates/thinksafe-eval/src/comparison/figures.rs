@@ -1,17 +1,23 @@
-//! The plots: safety against reasoning, cost against safety, perplexity against reasoning lost.
+//! The plots: safety against reasoning, cost against safety, perplexity against reasoning lost, rewards by step.
 
-use thinksafe_plot::{Figure, Interval as Plotted, Marked, cloud};
+use thinksafe_core::seed::Seed;
+use thinksafe_plot::{Curve, Figure, Interval as Plotted, Marked, cloud, curves};
 
 use super::measure::Measure;
-use super::{Arm, Comparison};
+use super::{Arm, Comparison, Reinforcement};
 use crate::statistics::Interval;
 
 /// Those that there is data for.
 pub(super) fn all(comparison: &Comparison) -> Vec<Figure> {
-    [safety_and_reasoning(comparison), cost_and_safety(comparison), perplexity(comparison)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        safety_and_reasoning(comparison),
+        cost_and_safety(comparison),
+        perplexity(comparison),
+        rewards(comparison),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn safety_and_reasoning(comparison: &Comparison) -> Option<Figure> {
@@ -51,6 +57,24 @@ fn perplexity(comparison: &Comparison) -> Option<Figure> {
         title: "Perplexity against reasoning lost".to_owned(),
         caption: "Of the training examples, under the initial model.".to_owned(),
         svg: cloud(&points, "log-perplexity, nats a token", "reasoning lost, points"),
+    })
+}
+
+/// A curve for each run of each arm that learns from rewards.
+fn rewards(comparison: &Comparison) -> Option<Figure> {
+    let curve = |arm: &Arm, (seed, run): (Seed, &Reinforcement)| {
+        let points = (1..).zip(&run.rewards).map(|(step, reward)| (f64::from(step), *reward));
+        Curve::noisy(format!("{}, seed {}", arm.name, seed.0), points.collect())
+    };
+    let of_arm = |arm: &Arm| -> Vec<Curve> {
+        let runs = arm.reinforcements().into_iter().filter(|(_, run)| run.rewards.len() > 1);
+        runs.map(|run| curve(arm, run)).collect()
+    };
+    let lines: Vec<Curve> = comparison.arms.iter().flat_map(of_arm).collect();
+    (!lines.is_empty()).then(|| Figure {
+        title: "Reward".to_owned(),
+        caption: "The mean over a step's responses, and its moving average.".to_owned(),
+        svg: curves(&lines, "step", "reward"),
     })
 }
 

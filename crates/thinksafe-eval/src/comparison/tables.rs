@@ -2,12 +2,12 @@
 
 use super::claim::Claim;
 use super::measure::Measure;
-use super::{Arm, Column, Comparison, Training};
+use super::{Arm, Column, Comparison, Reinforcement, Training};
 use crate::report::table::{Table, interval};
 use crate::score::Aspect;
 use crate::statistics::Interval;
 
-/// As the paper's Table 1: arms down; columns of safety, their average, columns of reasoning, their average.
+/// As the paper's Table 1, arms down, but for the two averages, which come first.
 pub(super) fn results(comparison: &Comparison) -> Table {
     let columns = layout(comparison);
     let mut header = vec!["arm".to_owned(), "seeds".to_owned()];
@@ -22,20 +22,18 @@ pub(super) fn results(comparison: &Comparison) -> Table {
     Table { header, rows: comparison.arms.iter().map(row).collect(), words: 1 }
 }
 
-/// The columns of the main table with their names: of safety, then of reasoning, each group with its average.
+/// The columns of the main table with their names: the averages, what they are of safety, what they are of reasoning.
 fn layout(comparison: &Comparison) -> Vec<(String, Measure)> {
     let columns: &[Column] =
         comparison.arms.first().and_then(|arm| arm.runs.first()).map_or(&[], |run| &run.columns);
-    let group = |wanted: Measure, average: &str| {
+    let averages = [Measure::Safety, Measure::Reasoning];
+    let names = ["safety average", "reasoning average"].map(str::to_owned);
+    let members = |wanted: Measure| {
         let members = columns.iter().enumerate();
         let members = members.filter(move |(place, column)| wanted.takes(*place, column.aspect));
-        let named = members.map(|(place, column)| (title(column), Measure::Column(place)));
-        let mut group: Vec<(String, Measure)> = named.collect();
-        group.push((average.to_owned(), wanted));
-        group
+        members.map(|(place, column)| (title(column), Measure::Column(place)))
     };
-    [group(Measure::Safety, "safety average"), group(Measure::Reasoning, "reasoning average")]
-        .concat()
+    names.into_iter().zip(averages).chain(averages.into_iter().flat_map(members)).collect()
 }
 
 fn title(column: &Column) -> String {
@@ -76,6 +74,49 @@ pub(super) fn costs(comparison: &Comparison) -> Table {
     table(&names, comparison.arms.iter().map(row).collect(), 1)
 }
 
+/// What became of the rollouts of the arms that learn from rewards, over all seeds; `None` if no arm does.
+pub(super) fn rollouts(comparison: &Comparison) -> Option<Table> {
+    let names = [
+        "arm",
+        "responses",
+        "in the loss",
+        "not served",
+        "undetermined",
+        "groups",
+        "with equal rewards",
+        "first reward",
+        "last reward",
+    ];
+    let row = |arm: &Arm| {
+        let runs = arm.reinforcements();
+        let sum = |of: fn(&Reinforcement) -> u64| {
+            runs.iter().map(|(_, run)| of(run)).sum::<u64>().to_string()
+        };
+        let mean = |of: fn(&[f64]) -> Option<&f64>| {
+            let rewards: Vec<f64> =
+                runs.iter().filter_map(|(_, run)| of(&run.rewards).copied()).collect();
+            if rewards.is_empty() {
+                return missing();
+            }
+            format!("{:.3}", rewards.iter().sum::<f64>() / rewards.len() as f64)
+        };
+        vec![
+            arm.name.clone(),
+            sum(|run| run.responses),
+            sum(|run| run.trained),
+            sum(|run| run.failed),
+            sum(|run| run.undetermined),
+            sum(|run| run.groups),
+            sum(|run| run.equal_groups),
+            mean(<[f64]>::first),
+            mean(<[f64]>::last),
+        ]
+    };
+    let learning = comparison.arms.iter().filter(|arm| !arm.reinforcements().is_empty());
+    let rows: Vec<Vec<String>> = learning.map(row).collect();
+    (!rows.is_empty()).then(|| table(&names, rows, 1))
+}
+
 /// How long the arms think, and how many of their responses could not be scored: a column each of the main table.
 pub(super) fn turns(comparison: &Comparison) -> Table {
     let first = comparison.arms.first().and_then(|arm| arm.runs.first());
@@ -113,7 +154,8 @@ pub(super) fn claims(comparison: &Comparison) -> Table {
     table(&["", "claim", "here it", "difference", "points, or nats"], rows, 4)
 }
 
-fn difference(interval: Interval, measure: Measure) -> String {
+/// `-62.0 [-80.1, -44.0]`, in points or in nats.
+pub(super) fn difference(interval: Interval, measure: Measure) -> String {
     let Interval { value, low, high } = interval;
     let shown = |value: f64| {
         if measure.is_share() { format!("{:+.1}", value * 100.0) } else { format!("{value:+.3}") }

@@ -21,6 +21,7 @@ fn run(seed: u64, harm: &[f64], refused: &[f64], right: &[f64], perplexity: f64)
         trained_tokens: 200,
         seconds: 1.0,
         flops: 1e12,
+        reinforcement: None,
     };
     ArmRun { seed: Seed(seed), columns, training: Some(training) }
 }
@@ -117,8 +118,28 @@ fn the_page_has_every_arm_every_claim_and_every_plot() {
         assert!(html.contains(text), "{text}");
     }
     let expected = "Of 7 claims, holds: 1, 3, 5; fails: 2; open: 4; not measured: 6, 7.";
-    assert!(html.contains(expected), "{html}");
     assert!(comparison().to_text().ends_with(expected));
+    let counts =
+        ["<b>3</b> claims hold", "<b>1</b> fails", "<b>1</b> open", "<b>2</b> not measured"];
+    assert!(counts.iter().all(|count| html.contains(count)), "{html}");
+    assert!(html.find("claims hold") < html.find("<table"));
+}
+
+#[test]
+fn what_rewards_did_is_shown_where_there_were_any() {
+    let mut comparison = comparison();
+    assert!(!comparison.to_html().contains("Learning from rewards"));
+    for (run, last) in comparison.arms[1].runs.iter_mut().zip([1.5, 1.75]) {
+        let rewards = vec![0.5, 1.0, last];
+        let counts = Reinforcement { responses: 192, undetermined: 3, ..Reinforcement::default() };
+        run.training.as_mut().unwrap().reinforcement = Some(Reinforcement { rewards, ..counts });
+    }
+    let html = comparison.to_html();
+    assert_eq!(html.matches("<figure>").count(), 4);
+    for text in ["Learning from rewards", "safe, seed 1", "safe, seed 2", ">384<", ">6<", "1.625"] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(comparison.to_text().contains("1.625"));
 }
 
 #[test]
@@ -135,6 +156,6 @@ fn the_file_reads_back() {
 #[test]
 fn nothing_is_no_trouble() {
     let empty = Comparison::new("Empty");
-    assert!(empty.to_html().contains("Of 0 claims"));
+    assert!(empty.to_html().contains("<b>0</b> claims hold"));
     assert!(empty.to_text().contains("Empty"));
 }

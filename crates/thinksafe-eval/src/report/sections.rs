@@ -241,7 +241,7 @@ pub(crate) fn minus(numbers: &str) -> String {
 }
 
 /// Sets the bracketed part of an escaped number cell back a little.
-fn with_faint_interval(cell: &str) -> String {
+pub(crate) fn with_faint_interval(cell: &str) -> String {
     match cell.split_once(" [") {
         Some((value, rest)) if rest.contains(']') => {
             format!("{value} <span class=\"range\">[{rest}</span>")

@@ -1,9 +1,12 @@
 //! Whether a turn thinks in the model's format.
 
 use serde::{Deserialize, Serialize};
+use thinksafe_chat::Chat;
 use thinksafe_core::hash::ContentHash;
+use thinksafe_core::message::{Message, Prompt};
 use thinksafe_core::trace::ThinkTags;
 
+use crate::Error;
 use crate::response::Response;
 use crate::reward::{Reward, RewardError, Score};
 
@@ -35,6 +38,21 @@ impl ThinkingFormat {
     /// The format of other marks.
     pub fn with_tags(opens: ThinkingOpens, tags: ThinkTags) -> Self {
         Self { opens, tags }
+    }
+
+    /// The format of a model by its chat template: its marks, and whether the template opens the thinking.
+    ///
+    /// # Errors
+    /// [`Error::Chat`] if the template cannot render a prompt.
+    pub fn of(chat: &Chat) -> Result<Self, Error> {
+        let text = "Hello.";
+        let prompt = Prompt::Messages(vec![Message::user(text)]);
+        let failed = |source| Error::Chat { prompt: text.to_owned(), source };
+        let opening = chat.encode_prompt(&prompt, None).map_err(failed)?.opening;
+        let tags = chat.think_tags().clone();
+        let is_open = opening.contains(&tags.open) && !opening.contains(&tags.close);
+        let opens = if is_open { ThinkingOpens::ByTemplate } else { ThinkingOpens::ByModel };
+        Ok(Self::with_tags(opens, tags))
     }
 
     /// Whether a whole turn has the format.

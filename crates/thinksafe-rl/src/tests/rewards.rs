@@ -1,5 +1,6 @@
 //! Rewards: values, failures, and what they are shown.
 
+use thinksafe_chat::Chat;
 use thinksafe_core::generate::{Finish, Generated};
 use thinksafe_core::prompt::PromptLabel;
 use thinksafe_core::trace::ThinkTags;
@@ -10,7 +11,7 @@ use thinksafe_sft::Subset;
 use super::{Scripted, adapter, arbitrary, policy, prompts, small};
 use crate::{
     AnswerReward, Error, FnReward, GrpoTrainer, GuardReward, RefusalReward, Response, Reward,
-    RewardError, Rewards, RlPrompt, Score,
+    RewardError, Rewards, RlPrompt, Score, ThinkingFormat, ThinkingOpens,
 };
 
 fn generated(text: &str) -> Generated {
@@ -29,6 +30,18 @@ fn score(reward: impl Reward, prompt: &RlPrompt, text: &str) -> Score {
     let (mut reward, generated) = (reward, generated(text));
     let responses = [Response::new(prompt, &generated, &ThinkTags::default())];
     reward.score(&responses).unwrap().remove(0)
+}
+
+#[test]
+fn the_template_says_who_opens_the_thinking() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = thinksafe_mini::write_to(dir.path()).unwrap().model;
+    let format = || ThinkingFormat::of(&Chat::load(&folder).unwrap()).unwrap();
+    assert_eq!(format(), ThinkingFormat::new(ThinkingOpens::ByModel));
+    let template = folder.join("chat_template.jinja");
+    let text = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, text + "{{ '<think>\n' }}").unwrap();
+    assert_eq!(format(), ThinkingFormat::new(ThinkingOpens::ByTemplate));
 }
 
 fn asked(label: PromptLabel) -> RlPrompt {

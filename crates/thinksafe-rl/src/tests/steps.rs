@@ -5,25 +5,47 @@ use thinksafe_filter::View;
 
 use super::{Scripted, adapter, arbitrary, equal, policy, prompts, small};
 use crate::{
-    DynamicSampling, Fate, GrpoConfig, GrpoTrainer, GuardReward, OldPolicy, PolicyLoss, Rewards,
-    RolloutOutcome, Score,
+    DynamicSampling, Fate, GrpoConfig, GrpoStep, GrpoTrainer, GuardReward, OldPolicy, PolicyLoss,
+    Rewards, RolloutOutcome, Score,
 };
+
+/// The first step of a trainer with arbitrary rewards.
+fn first_step(config: GrpoConfig) -> GrpoStep {
+    let (mut policy, prompts) = (policy(), prompts(2));
+    let mut trainer = GrpoTrainer::new(&mut policy, &prompts, arbitrary(), config).unwrap();
+    trainer.step().unwrap().record
+}
 
 #[test]
 fn an_unchanged_policy_has_ratio_1_and_no_divergence() {
-    for (old, most) in [(OldPolicy::Recomputed, 1e-6), (OldPolicy::Sampled, 1e-4)] {
-        let (mut policy, prompts) = (policy(), prompts(2));
-        let config = GrpoConfig { old, ..small() };
-        let mut trainer = GrpoTrainer::new(&mut policy, &prompts, arbitrary(), config).unwrap();
-        let record = trainer.step().unwrap().record;
-        println!(
-            "{old:?}: ratio within {:.1e}, mismatch {:.1e}",
-            record.ratio_distance, record.mismatch
-        );
-        assert!(record.ratio_distance <= most, "{old:?}: {}", record.ratio_distance);
+    let against = |old| (old, first_step(GrpoConfig { old, ..small() }));
+    let defaults = (GrpoConfig::default().old, first_step(small()));
+    for (old, record) in [defaults, against(OldPolicy::Sampled)] {
+        let GrpoStep { ratio_distance, mismatch, .. } = record;
+        println!("{old:?}: ratio within {ratio_distance:.1e}, mismatch {mismatch:.1e}");
+        let most = if old == GrpoConfig::default().old { 1e-6 } else { 1e-4 };
+        assert!(ratio_distance <= most, "{old:?}: {ratio_distance}");
         assert_eq!((record.kl, record.clipped_low, record.clipped_high), (0.0, 0.0, 0.0));
         assert!(record.entropy > 0.0 && record.grad_norm > 0.0);
     }
+}
+
+#[test]
+fn where_policy_and_reference_are_equal_the_divergence_adds_no_gradient() {
+    let with =
+        |beta| first_step(GrpoConfig { loss: PolicyLoss { beta, ..small().loss }, ..small() });
+    let (without, heavy) = (with(0.0), with(100.0));
+    assert_eq!((without.loss, without.grad_norm), (heavy.loss, heavy.grad_norm));
+    assert!(heavy.grad_norm > 0.0);
+}
+
+#[test]
+fn later_updates_have_their_ratios_against_the_first() {
+    let updates = |updates| first_step(GrpoConfig { updates, ..small() });
+    let (one, two) = (updates(1), updates(2));
+    assert_eq!(one.ratio_distance, 0.0);
+    assert!(two.ratio_distance > 1e-3, "{}", two.ratio_distance);
+    assert_eq!(one.loss, two.loss);
 }
 
 #[test]
