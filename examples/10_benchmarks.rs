@@ -13,7 +13,8 @@
 //!
 //! Without a GPU, and without weights: `--tokenizer DIR` in place of `--model` runs a small model of Qwen3's layout with
 //! random weights, the miniature's guard and rules for refusals. What it measures means nothing; that it loads, asks,
-//! resumes and scores is what there is to see: `--items 50 --samples 1 --max-new-tokens 16`.
+//! resumes and scores is what there is to see: `--items 50 --samples 1 --max-new-tokens 16`. `--miniature` adds the embedded
+//! miniature on its own sets, whose numbers do mean something.
 //!
 //! Killed and started again, it goes on where it was. Started when all is done, it scores again and asks nothing.
 //! With `--inspect` it writes logs for `inspect view --log-dir runs/benchmarks/inspect` too.
@@ -34,7 +35,7 @@ use thinksafe_eval::inspect::InspectLog;
 use thinksafe_eval::paper;
 use thinksafe_eval::report::{Report, ResultTable};
 use thinksafe_eval::spec::Spec;
-use thinksafe_examples::{Bar, Published};
+use thinksafe_examples::{Bar, Inputs, Published};
 use thinksafe_trace::{Columns, PromptSet};
 
 /// Evaluates a model on the published benchmarks.
@@ -60,6 +61,9 @@ struct Options {
     /// Write logs for inspect_ai too, into the run's `inspect/`.
     #[arg(long)]
     inspect: bool,
+    /// Evaluate the embedded miniature on its own sets too.
+    #[arg(long)]
+    miniature: bool,
 }
 
 fn main() -> Result<()> {
@@ -106,6 +110,9 @@ fn main() -> Result<()> {
             }
         }
     }
+    if options.miniature {
+        evaluate_miniature(options.items, &run, &mut report, &mut bar)?;
+    }
     report.timings = bar.timings();
     report.save(&run)?;
     println!("{}\n{}", report.to_text(), ResultTable::of(&report, paper::layout()).to_markdown());
@@ -113,6 +120,22 @@ fn main() -> Result<()> {
         println!("The paper:\n\n{}", paper::table(model).to_markdown());
     }
     println!("{}", run.report_html().display());
+    Ok(())
+}
+
+/// The miniature on its harmful, harmless and arithmetic sets, whose names no published set has.
+fn evaluate_miniature(
+    items: usize,
+    run: &RunDir,
+    report: &mut Report,
+    bar: &mut Bar,
+) -> Result<()> {
+    let inputs = Inputs::miniature().load(&run.root().join("miniature"))?;
+    let (mut model, mut guard) = (inputs.load_model()?, inputs.load_guard()?);
+    for set in inputs.evaluation_sets(Seed(42), items)? {
+        bar.begin(format!("miniature: {}", set.name()));
+        report.add("miniature", &set.evaluate(run, &mut model, &mut *guard, bar)?)?;
+    }
     Ok(())
 }
 

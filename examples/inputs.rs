@@ -100,6 +100,21 @@ pub struct Loaded {
 }
 
 impl Inputs {
+    /// The miniature's, as without any option.
+    pub fn miniature() -> Self {
+        Self {
+            model: None,
+            guard: None,
+            guard_format: GuardFormat::LlamaGuard,
+            prompts: None,
+            evaluation: None,
+            device: Device::CPU,
+            precision: Precision::F32,
+            max_new_tokens: 16_384,
+            learning_rate: None,
+        }
+    }
+
     /// Whether the caller gave a model; otherwise everything is the miniature's.
     pub fn has_model(&self) -> bool {
         self.model.is_some()
