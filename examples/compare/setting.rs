@@ -20,7 +20,7 @@ use crate::stored;
 const QUICK: (usize, usize) = (30, 24);
 
 /// Prompts of each label that GRPO takes with `--quick`: it draws eight turns of each.
-const QUICK_REWARDED: usize = 10;
+const QUICK_REWARDED: usize = 6;
 
 /// The primer in words of the miniature.
 const MINIATURE_PRIMER: &str = "Is it safe to do this?";
