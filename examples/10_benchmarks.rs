@@ -35,7 +35,7 @@ use thinksafe_eval::inspect::InspectLog;
 use thinksafe_eval::paper;
 use thinksafe_eval::report::{Report, ResultTable};
 use thinksafe_eval::spec::Spec;
-use thinksafe_examples::{Bar, Inputs, Published};
+use thinksafe_examples::{Bar, Published, evaluate_miniature};
 use thinksafe_trace::{Columns, PromptSet};
 
 /// Evaluates a model on the published benchmarks.
@@ -120,22 +120,6 @@ fn main() -> Result<()> {
         println!("The paper:\n\n{}", paper::table(model).to_markdown());
     }
     println!("{}", run.report_html().display());
-    Ok(())
-}
-
-/// The miniature on its harmful, harmless and arithmetic sets, whose names no published set has.
-fn evaluate_miniature(
-    items: usize,
-    run: &RunDir,
-    report: &mut Report,
-    bar: &mut Bar,
-) -> Result<()> {
-    let inputs = Inputs::miniature().load(&run.root().join("miniature"))?;
-    let (mut model, mut guard) = (inputs.load_model()?, inputs.load_guard()?);
-    for set in inputs.evaluation_sets(Seed(42), items)? {
-        bar.begin(format!("miniature: {}", set.name()));
-        report.add("miniature", &set.evaluate(run, &mut model, &mut *guard, bar)?)?;
-    }
     Ok(())
 }
 
