@@ -109,6 +109,37 @@ fn products_of_every_odd_shape() {
     }
 }
 
+/// The root of the mean square error of f32 inputs with bf16 weights, relative to that of the exact result.
+fn relative_error(level: Level) -> f64 {
+    let [rows, outputs, inputs] = [32, 64, 1024];
+    let weights: Vec<bf16> =
+        numbers(outputs * inputs, 21).into_iter().map(bf16::from_f32).collect();
+    let x = numbers(rows * inputs, 22);
+    let mut out = vec![0f32; rows * outputs];
+    let packed = PackedMatrix::from_bf16(&weights, outputs, inputs);
+    matmul(&Pool::with_level(1, level), &packed, (&x, rows), Arithmetic::F32, &mut out);
+    let (mut error, mut size) = (0f64, 0f64);
+    for (m, x) in x.chunks_exact(inputs).enumerate() {
+        for (n, w) in weights.chunks_exact(inputs).enumerate() {
+            let exact: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * w.to_f64()).sum();
+            error += (f64::from(out[m * outputs + n]) - exact).powi(2);
+            size += exact.powi(2);
+        }
+    }
+    (error / size).sqrt()
+}
+
+#[test]
+fn f32_inputs_lose_no_more_in_tiles_than_in_vectors() {
+    let vectors = relative_error(Level::Portable);
+    assert!(vectors < 1e-6, "{vectors:e}");
+    if Level::available().contains(&Level::Amx) {
+        let tiles = relative_error(Level::Amx);
+        assert!(tiles < vectors, "{tiles:e}, vectors {vectors:e}");
+        println!("tiles {tiles:e}, vectors {vectors:e}");
+    }
+}
+
 #[test]
 fn bf16_weights_are_packed_alike_from_both_formats() {
     let weights: Vec<bf16> = numbers(35 * 7, 13).into_iter().map(bf16::from_f32).collect();

@@ -59,40 +59,13 @@ impl Terms for Bf16 {
 
     unsafe fn add_two_by_two(operands: &Operands) {
         // SAFETY: by the caller; fetching ahead reads nothing. Inputs need not stay in the cache.
-        unsafe {
-            if operands.cold {
-                two_by_two!(
-                    operands,
-                    "1024",
-                    [two_inputs!("tileloaddt1", "0")],
-                    [fetch_ahead!("b0"), fetch_ahead!("b1")]
-                );
-            } else {
-                two_by_two!(operands, "1024", [two_inputs!("tileloaddt1", "0")], []);
-            }
-        }
+        unsafe { two_by_two!(operands, "1024", [two_inputs!("tileloaddt1", "0")]) }
     }
 
     unsafe fn add_one_by_four(operands: &Operands) {
         // SAFETY: as above.
         unsafe {
-            if operands.cold {
-                one_by_four!(
-                    operands,
-                    "1024",
-                    ["tileloadd tmm4, [{a} + {line}*1]"],
-                    by_one_part,
-                    fetch_ahead
-                );
-            } else {
-                one_by_four!(
-                    operands,
-                    "1024",
-                    ["tileloadd tmm4, [{a} + {line}*1]"],
-                    by_one_part,
-                    no_fetch
-                );
-            }
+            one_by_four!(operands, "1024", ["tileloadd tmm4, [{a} + {line}*1]"], by_one_part);
         }
     }
 }
@@ -135,40 +108,20 @@ impl Terms for InputF32 {
     unsafe fn add_two_by_two(operands: &Operands) {
         // SAFETY: by the caller; fetching ahead reads nothing.
         unsafe {
-            if operands.cold {
-                two_by_two!(
-                    operands,
-                    "3072",
-                    [
-                        two_inputs!("tileloadd", "2048"),
-                        two_inputs!("tileloadd", "1024"),
-                        two_inputs!("tileloadd", "0")
-                    ],
-                    [fetch_ahead!("b0"), fetch_ahead!("b1")]
-                );
-            } else {
-                two_by_two!(
-                    operands,
-                    "3072",
-                    [
-                        two_inputs!("tileloadd", "2048"),
-                        two_inputs!("tileloadd", "1024"),
-                        two_inputs!("tileloadd", "0")
-                    ],
-                    []
-                );
-            }
+            two_by_two!(
+                operands,
+                "3072",
+                [
+                    two_inputs!("tileloadd", "2048"),
+                    two_inputs!("tileloadd", "1024"),
+                    two_inputs!("tileloadd", "0")
+                ]
+            );
         }
     }
 
     unsafe fn add_one_by_four(operands: &Operands) {
         // SAFETY: as above.
-        unsafe {
-            if operands.cold {
-                one_by_four!(operands, "3072", [three_parts!()], by_three_parts, fetch_ahead);
-            } else {
-                one_by_four!(operands, "3072", [three_parts!()], by_three_parts, no_fetch);
-            }
-        }
+        unsafe { one_by_four!(operands, "3072", [three_parts!()], by_three_parts) }
     }
 }

@@ -47,9 +47,23 @@ macro_rules! fetch_ahead {
     };
 }
 
+/// For weights that are in the cache.
+macro_rules! fetch_nothing {
+    ($panel:literal) => {
+        ""
+    };
+}
+
 /// Two blocks of rows by two panels; `$part` is for each part of the inputs.
 macro_rules! two_by_two {
-    ($operands:ident, $bytes:literal, [$($part:expr),+], [$($fetch:expr),*]) => {{
+    ($operands:ident, $bytes:literal, [$($part:expr),+]) => {
+        if $operands.cold {
+            two_by_two!($operands, $bytes, [$($part),+], fetch_ahead);
+        } else {
+            two_by_two!($operands, $bytes, [$($part),+], fetch_nothing);
+        }
+    };
+    ($operands:ident, $bytes:literal, [$($part:expr),+], $fetch:ident) => {{
         let Operands { inputs: [a0, a1], weights: [b0, b1, ..], sums, stride, .. } = *$operands;
         turns!(
             ["{s0} + {stride}*1", "{s0} + {stride}*1 + 64", "{s1} + {stride}*1", "{s1} + {stride}*1 + 64"],
@@ -57,7 +71,8 @@ macro_rules! two_by_two {
                 "tileloadd tmm6, [{b0} + {line}*1]",
                 "tileloadd tmm7, [{b1} + {line}*1]",
                 $($part,)+
-                $($fetch,)*
+                $fetch!("b0"),
+                $fetch!("b1"),
                 concat!("add {a0}, ", $bytes),
                 concat!("add {a1}, ", $bytes),
                 "add {b0}, 1024",
@@ -98,6 +113,13 @@ macro_rules! two_inputs {
 
 /// One block of rows by four panels; `$input` loads parts of the inputs, `$panel` is what is done with each panel.
 macro_rules! one_by_four {
+    ($operands:ident, $bytes:literal, [$($input:expr),+], $panel:ident) => {
+        if $operands.cold {
+            one_by_four!($operands, $bytes, [$($input),+], $panel, fetch_ahead);
+        } else {
+            one_by_four!($operands, $bytes, [$($input),+], $panel, fetch_nothing);
+        }
+    };
     ($operands:ident, $bytes:literal, [$($input:expr),+], $panel:ident, $fetch:ident) => {{
         let Operands { inputs: [a, _], weights: [b0, b1, b2, b3], sums, stride, .. } = *$operands;
         turns!(
@@ -129,10 +151,4 @@ macro_rules! one_by_four {
             fresh = in(reg) u32::from($operands.fresh)
         )
     }};
-}
-
-macro_rules! no_fetch {
-    ($panel:literal) => {
-        ""
-    };
 }
