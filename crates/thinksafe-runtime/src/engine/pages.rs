@@ -41,11 +41,16 @@ pub(crate) struct Pages {
     limit: usize,
     /// In order, so that pages that begin alike are side by side.
     known: BTreeMap<(Prefix, Tokens), (PageId, Prefix)>,
-    /// Remembered pages that nobody holds, by the moment at which the last holder left.
-    idle: BTreeMap<u64, PageId>,
+    /// Remembered pages that nobody holds and only one sequence ever had.
+    idle: Idle,
+    /// Those that others took over, and may again.
+    idle_common: Idle,
     last_prefix: u64,
     moment: u64,
 }
+
+/// Pages by the moment at which their last holder left.
+type Idle = BTreeMap<u64, PageId>;
 
 /// What is known of one page.
 #[derive(Debug, Default)]
@@ -53,6 +58,8 @@ struct Page {
     holders: u32,
     /// What it is remembered by.
     known: Option<(Prefix, Tokens)>,
+    /// Whether a second sequence has found it here.
+    is_common: bool,
     /// When its last holder left.
     left: u64,
 }
@@ -65,15 +72,22 @@ impl Pages {
             free: Vec::new(),
             limit: limit.clamp(1, u32::MAX as usize),
             known: BTreeMap::new(),
-            idle: BTreeMap::new(),
+            idle: Idle::new(),
+            idle_common: Idle::new(),
             last_prefix: Prefix::FIRST,
             moment: 0,
         }
     }
 
-    /// A page with one holder; pages that are only remembered make room. `None` if all are held.
+    /// A page with one holder. `None` if all are held.
+    ///
+    /// Pages that are only remembered make room: those that were never common before any memory is taken that was not
+    /// used yet, so that memory is what the sequences of one moment need and what they share, the others at the limit.
     pub(crate) fn allocate(&mut self) -> Option<PageId> {
-        let page = self.free.pop().or_else(|| self.another()).or_else(|| self.forgotten())?;
+        let page = self.free.pop();
+        let page = page.or_else(|| self.forget(false));
+        let page = page.or_else(|| self.another());
+        let page = page.or_else(|| self.forget(true))?;
         self.pages[page.index()].holders = 1;
         Some(page)
     }
@@ -94,7 +108,8 @@ impl Pages {
             if state.known.is_some() {
                 self.moment += 1;
                 state.left = self.moment;
-                self.idle.insert(self.moment, page);
+                let (is_common, moment) = (state.is_common, self.moment);
+                self.idle(is_common).insert(moment, page);
             } else {
                 self.free.push(page);
             }
@@ -105,6 +120,7 @@ impl Pages {
     pub(crate) fn find(&mut self, prefix: Prefix, tokens: &Tokens) -> Option<(PageId, Prefix)> {
         let (page, prefix) = *self.known.get(&(prefix, *tokens))?;
         self.hold(page);
+        self.pages[page.index()].is_common = true;
         Some((page, prefix))
     }
 
@@ -141,16 +157,22 @@ impl Pages {
 
     /// Pages that are held, and pages in all.
     pub(crate) fn occupancy(&self) -> (usize, usize) {
-        (self.pages.len() - self.free.len() - self.idle.len(), self.limit)
+        let idle = self.idle.len() + self.idle_common.len();
+        (self.pages.len() - self.free.len() - idle, self.limit)
     }
 
     /// Gives a page another holder.
     fn hold(&mut self, page: PageId) {
         let state = &mut self.pages[page.index()];
-        if state.holders == 0 {
-            self.idle.remove(&state.left);
-        }
         state.holders += 1;
+        if state.holders == 1 {
+            let (is_common, left) = (state.is_common, state.left);
+            self.idle(is_common).remove(&left);
+        }
+    }
+
+    fn idle(&mut self, is_common: bool) -> &mut Idle {
+        if is_common { &mut self.idle_common } else { &mut self.idle }
     }
 
     /// A page that was never used.
@@ -162,10 +184,12 @@ impl Pages {
         })
     }
 
-    /// The page that nobody has held for the longest, forgotten.
-    fn forgotten(&mut self) -> Option<PageId> {
-        let (_, page) = self.idle.pop_first()?;
-        if let Some(key) = self.pages[page.index()].known.take() {
+    /// The page of these, common or not, that nobody has held for the longest: forgotten.
+    fn forget(&mut self, is_common: bool) -> Option<PageId> {
+        let (_, page) = self.idle(is_common).pop_first()?;
+        let state = &mut self.pages[page.index()];
+        state.is_common = false;
+        if let Some(key) = state.known.take() {
             self.known.remove(&key);
         }
         Some(page)
@@ -207,11 +231,12 @@ mod tests {
             tokens[..first.len()].copy_from_slice(first);
             tokens
         };
-        for first in [[5, 1, 1], [5, 2, 2], [5, 2, 7], [6, 0, 0]] {
+        let held = [[5, 1, 1], [5, 2, 2], [5, 2, 7], [6, 0, 0]].map(|first| {
             let page = pages.allocate().unwrap();
             pages.remember(start, &beginning(&first), page);
-            pages.release(page);
-        }
+            page
+        });
+        held.into_iter().for_each(|page| pages.release(page));
         let mut found = |prefix, tokens: &[u32]| {
             let (page, count) = pages.find_beginning(prefix, tokens)?;
             pages.release(page);
@@ -251,11 +276,36 @@ mod tests {
         assert_eq!(pages.occupancy(), (1, 3));
         assert!(pages.find(start, &tokens(0)).is_some());
         pages.release(held[0]);
-        // Page 1 is now the longest left of the two that nobody holds.
+        // Page 0 is common now, and page 1 the longest left too.
         assert_eq!(pages.allocate(), Some(held[1]));
         assert!(pages.find(start, &tokens(1)).is_none());
         assert_eq!(pages.allocate(), Some(held[0]));
         assert_eq!((pages.allocate(), pages.occupancy()), (None, (3, 3)));
+    }
+
+    #[test]
+    fn memory_grows_for_what_is_held_or_common_alone() {
+        let mut pages = Pages::new(9);
+        let start = Prefix::start(None);
+        let common = pages.allocate().unwrap();
+        let prefix = pages.remember(start, &tokens(0), common);
+        for sequence in 0..20 {
+            // The first of them computes the common page, the others find it.
+            if sequence > 0 {
+                assert_eq!(pages.find(start, &tokens(0)), Some((common, prefix)));
+            }
+            let own = pages.allocate().unwrap();
+            pages.remember(prefix, &tokens(100 + sequence), own);
+            assert!(own.index() <= 1, "a page that nobody will ask for again is used again");
+            pages.release(own);
+            pages.release(common);
+        }
+        // What is common goes last.
+        assert_eq!(
+            [(); 9].map(|()| pages.allocate().unwrap().index()),
+            [1, 2, 3, 4, 5, 6, 7, 8, 0]
+        );
+        assert_eq!((pages.allocate(), pages.find(start, &tokens(0))), (None, None));
     }
 
     #[test]
