@@ -62,6 +62,11 @@ impl Level {
         all[..=best.unwrap_or(0)].to_vec()
     }
 
+    /// Whether products of many rows are as fast as a matrix library's: from AVX-512 on.
+    pub fn has_fast_products(self) -> bool {
+        matches!(self, Self::Avx512 | Self::Avx512Bf16 | Self::Amx)
+    }
+
     #[expect(unsafe_code, reason = "calls functions compiled for instructions that were detected")]
     pub(crate) fn run(self, kernel: impl Kernel) {
         match self {

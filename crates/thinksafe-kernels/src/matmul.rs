@@ -36,15 +36,43 @@ pub enum Arithmetic {
 pub fn matmul(
     pool: &Pool,
     weights: &PackedMatrix,
-    (x, rows): (&[f32], usize),
+    x: (&[f32], usize),
     arithmetic: Arithmetic,
     out: &mut [f32],
+) {
+    run(pool, weights, x, arithmetic, (out, false));
+}
+
+/// `out += x · weightsᵀ`, otherwise as [`matmul`]: what was there is added to each sum, or in tiles each sum to it.
+///
+/// # Panics
+/// As [`matmul`].
+pub fn add_matmul(
+    pool: &Pool,
+    weights: &PackedMatrix,
+    x: (&[f32], usize),
+    arithmetic: Arithmetic,
+    out: &mut [f32],
+) {
+    run(pool, weights, x, arithmetic, (out, true));
+}
+
+/// The product, which takes the place of what is in `out` or, if it is to `add`, comes on top of it.
+fn run(
+    pool: &Pool,
+    weights: &PackedMatrix,
+    (x, rows): (&[f32], usize),
+    arithmetic: Arithmetic,
+    (out, add): (&mut [f32], bool),
 ) {
     let inputs = weights.inputs();
     assert_eq!(x.len(), rows * inputs, "x of [{rows}, {inputs}]");
     assert_eq!(out.len(), rows * weights.outputs(), "out of [{rows}, {}]", weights.outputs());
     if rows == 0 || inputs == 0 {
-        return out.fill(0.0);
+        if !add {
+            out.fill(0.0);
+        }
+        return;
     }
     let out = SharedSlice::new(out);
     let outputs = weights.outputs();
@@ -54,22 +82,22 @@ pub fn matmul(
     {
         let (x, panels) = ((x, inputs), (panels.as_slice(), outputs));
         return match arithmetic {
-            Arithmetic::F32 => amx::multiply::<amx::InputF32>(pool, x, panels, &out),
-            Arithmetic::Bf16 => amx::multiply::<amx::Bf16>(pool, x, panels, &out),
+            Arithmetic::F32 => amx::multiply::<amx::InputF32>(pool, x, panels, (&out, add)),
+            Arithmetic::Bf16 => amx::multiply::<amx::Bf16>(pool, x, panels, (&out, add)),
         };
     }
     match (weights.panels(), arithmetic) {
         (Panels::F32(panels), _) => {
-            multiply::<BothF32>(pool, &Product { panels, x, rows, outputs, out: &out });
+            multiply::<BothF32>(pool, &Product { panels, x, rows, outputs, out: &out, add });
         }
         (Panels::Bf16(panels), Arithmetic::F32) => {
             let x = pairs(x, inputs);
             let x = x.as_ref();
-            multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out });
+            multiply::<InputF32>(pool, &Product { panels, x, rows, outputs, out: &out, add });
         }
         (Panels::Bf16(panels), Arithmetic::Bf16) => ROUNDED.with_borrow_mut(|pairs| {
             let x = rounded(pool, x, inputs, pairs);
-            multiply::<BothBf16>(pool, &Product { panels, x, rows, outputs, out: &out });
+            multiply::<BothBf16>(pool, &Product { panels, x, rows, outputs, out: &out, add });
         }),
     }
 }
@@ -111,66 +139,75 @@ struct Product<'a, S: Step> {
     rows: usize,
     outputs: usize,
     out: &'a SharedSlice<'a, f32>,
+    add: bool,
 }
 
 /// Panels that are multiplied at a time on a machine with wide registers.
 const GROUP: usize = 3;
 
+/// Rows that a group of panels is multiplied with at a time: pieces small enough for threads to end together.
+const ROWS: usize = 64;
+
 fn multiply<S: Step>(pool: &Pool, product: &Product<'_, S>) {
     let level = pool.level();
     let panels = product.outputs.div_ceil(LANES);
-    pool.split(panels.div_ceil(GROUP), &|groups| {
-        for group in groups {
+    let blocks = product.rows.div_ceil(ROWS);
+    pool.split(panels.div_ceil(GROUP) * blocks, &|pieces| {
+        for piece in pieces {
+            let (group, block) = (piece / blocks, piece % blocks);
             let panels = group * GROUP..((group + 1) * GROUP).min(panels);
-            level.run(Group { product, panels });
+            let rows = block * ROWS..((block + 1) * ROWS).min(product.rows);
+            level.run(Piece { product, panels, rows });
         }
     });
 }
 
-/// All rows against a few panels, which stay in the cache meanwhile.
-struct Group<'a, S: Step> {
+/// Some rows against a few panels, which stay in the cache meanwhile.
+struct Piece<'a, S: Step> {
     product: &'a Product<'a, S>,
     panels: Range<usize>,
+    rows: Range<usize>,
 }
 
-impl<S: Step> Kernel for Group<'_, S> {
+impl<S: Step> Kernel for Piece<'_, S> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
-        let Self { product, panels } = self;
+        let Self { product, panels, rows } = self;
         // As many sums as registers hold, beside the weights and inputs of a step.
         match (V::WIDE, panels.len()) {
-            (true, GROUP) => tiles::<V, S, 8, GROUP>(product, panels.start),
-            (true, 2) => tiles::<V, S, 8, 2>(product, panels.start),
-            (true, _) => tiles::<V, S, 8, 1>(product, panels.start),
+            (true, GROUP) => tiles::<V, S, 8, GROUP>(product, rows, panels.start),
+            (true, 2) => tiles::<V, S, 8, 2>(product, rows, panels.start),
+            (true, _) => tiles::<V, S, 8, 1>(product, rows, panels.start),
             (false, _) => {
                 for panel in panels {
-                    tiles::<V, S, 4, 1>(product, panel);
+                    tiles::<V, S, 4, 1>(product, rows.clone(), panel);
                 }
             }
         }
     }
 }
 
-/// All rows, at most `M` at a time, against `P` panels.
+/// Rows, at most `M` at a time, against `P` panels.
 #[inline(always)]
 fn tiles<V: Lanes, S: Step, const M: usize, const P: usize>(
     product: &Product<'_, S>,
+    rows: Range<usize>,
     panel: usize,
 ) {
-    let mut row = 0;
-    while row + M <= product.rows {
+    let mut row = rows.start;
+    while row + M <= rows.end {
         tile::<V, S, M, P>(product, row, panel);
         row += M;
     }
-    if M > 4 && product.rows - row >= 4 {
+    if M > 4 && rows.end - row >= 4 {
         tile::<V, S, 4, P>(product, row, panel);
         row += 4;
     }
-    if product.rows - row >= 2 {
+    if rows.end - row >= 2 {
         tile::<V, S, 2, P>(product, row, panel);
         row += 2;
     }
-    if row < product.rows {
+    if row < rows.end {
         tile::<V, S, 1, P>(product, row, panel);
     }
 }
@@ -196,13 +233,21 @@ fn tile<V: Lanes, S: Step, const M: usize, const P: usize>(
             let from = (panel + p) * LANES;
             let width = LANES.min(product.outputs - from);
             let out = product.out.part((row + m) * product.outputs + from, width);
-            if let Ok(out) = out.try_into() {
+            if let Ok(out) = <&mut [f32; LANES]>::try_from(&mut *out) {
+                let sums = if product.add { onto(out, sums) } else { sums };
                 sums.store(out);
             } else {
                 let mut values = [0f32; LANES];
+                values[..width].copy_from_slice(out);
+                let sums = if product.add { onto(&values, sums) } else { sums };
                 sums.store(&mut values);
                 out.copy_from_slice(&values[..width]);
             }
         }
     }
+}
+
+#[inline(always)]
+fn onto<V: Lanes>(values: &[f32; LANES], sums: V) -> V {
+    sums.mul_add(V::splat(1.0), V::load(values))
 }

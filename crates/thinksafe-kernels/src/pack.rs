@@ -34,7 +34,8 @@ impl PackedMatrix {
     pub fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
         assert_eq!(weights.len(), outputs * inputs, "a matrix of [{outputs}, {inputs}]");
         if weights.iter().all(|w| w.to_bits().trailing_zeros() >= 16) {
-            return Self::pairs(outputs, inputs, |at| weights[at].to_bits() >> 16);
+            let weights: Vec<bf16> = weights.iter().map(|w| bf16::from_f32(*w)).collect();
+            return Self::from_bf16(&weights, outputs, inputs);
         }
         let mut panels = vec![[0f32; LANES]; outputs.div_ceil(LANES) * inputs];
         for (row, values) in weights.chunks_exact(inputs.max(1)).enumerate() {
@@ -52,22 +53,62 @@ impl PackedMatrix {
     /// If `weights` has not `outputs * inputs` values.
     pub fn from_bf16(weights: &[bf16], outputs: usize, inputs: usize) -> Self {
         assert_eq!(weights.len(), outputs * inputs, "a matrix of [{outputs}, {inputs}]");
-        Self::pairs(outputs, inputs, |at| u32::from(weights[at].to_bits()))
+        let mut packed = Self::zeros(outputs, inputs);
+        packed.fill_rows(0, weights);
+        packed
     }
 
-    /// Packs bf16 bits, `bits(n * K + k)` for output `n` and input `k`.
-    fn pairs(outputs: usize, inputs: usize, bits: impl Fn(usize) -> u32) -> Self {
+    /// A matrix of zeros stored as bf16, to be filled piece by piece.
+    pub fn zeros(outputs: usize, inputs: usize) -> Self {
+        let panels = vec![[0u32; LANES]; outputs.div_ceil(LANES) * inputs.div_ceil(2)];
+        Self { panels: Panels::Bf16(panels), outputs, inputs }
+    }
+
+    /// Fills the outputs from `from` on with row-major weights `[n, K]`.
+    ///
+    /// # Panics
+    /// If the matrix is not stored as bf16, or the weights are not whole rows within it.
+    pub fn fill_rows(&mut self, from: usize, weights: &[bf16]) {
+        let (outputs, inputs) = (self.outputs, self.inputs);
         let steps = inputs.div_ceil(2);
-        let mut panels = vec![[0u32; LANES]; outputs.div_ceil(LANES) * steps];
-        for row in 0..outputs {
+        let panels = self.bf16_panels();
+        for (row, weights) in (from..).zip(weights.chunks(inputs.max(1))) {
+            assert!(
+                row < outputs && weights.len() == inputs,
+                "whole rows of [{outputs}, {inputs}]"
+            );
             let panel = &mut panels[row / LANES * steps..][..steps];
-            for (step, lanes) in panel.iter_mut().enumerate() {
-                let at = row * inputs + 2 * step;
-                let high = if 2 * step + 1 < inputs { bits(at + 1) } else { 0 };
-                lanes[row % LANES] = bits(at) | high << 16;
+            for (lanes, pair) in panel.iter_mut().zip(weights.chunks(2)) {
+                lanes[row % LANES] = bits(pair.first()) | bits(pair.get(1)) << 16;
             }
         }
-        Self { panels: Panels::Bf16(panels), outputs, inputs }
+    }
+
+    /// Fills the inputs from `from` on, an even number, with the transpose `[n, N]` of their weights, row-major.
+    ///
+    /// # Panics
+    /// As [`fill_rows`](Self::fill_rows), and if `from` is odd.
+    pub fn fill_columns(&mut self, from: usize, weights: &[bf16]) {
+        let (outputs, inputs) = (self.outputs, self.inputs);
+        let steps = inputs.div_ceil(2);
+        assert!(from.is_multiple_of(2), "whole pairs of inputs");
+        assert!(from * outputs + weights.len() <= inputs * outputs, "columns of the matrix");
+        assert!(weights.len().is_multiple_of(outputs.max(1)), "whole columns of {outputs}");
+        let panels = self.bf16_panels();
+        for (step, columns) in (from / 2..).zip(weights.chunks(2 * outputs.max(1))) {
+            let (low, high) = columns.split_at(outputs);
+            for (output, low) in low.iter().enumerate() {
+                let lanes = &mut panels[output / LANES * steps + step];
+                lanes[output % LANES] = bits(Some(low)) | bits(high.get(output)) << 16;
+            }
+        }
+    }
+
+    fn bf16_panels(&mut self) -> &mut [[u32; LANES]] {
+        match &mut self.panels {
+            Panels::Bf16(panels) => panels,
+            Panels::F32(_) => panic!("a matrix that is stored as bf16"),
+        }
     }
 
     /// `N`, the length of an output row.
@@ -122,6 +163,11 @@ impl PackedMatrix {
     pub(crate) fn panels(&self) -> &Panels {
         &self.panels
     }
+}
+
+/// The bits of a weight; zero where there is none.
+fn bits(weight: Option<&bf16>) -> u32 {
+    weight.map_or(0, |weight| u32::from(weight.to_bits()))
 }
 
 /// The two values of a pair.

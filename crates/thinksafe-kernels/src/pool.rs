@@ -25,10 +25,18 @@ const SHARE: usize = 2;
 /// The caller's thread takes part; a pool of one starts no thread. Results never depend on the number of threads.
 #[derive(Debug)]
 pub struct Pool {
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    threads: Threads,
     level: Level,
 }
+
+#[derive(Debug)]
+enum Threads {
+    Own { shared: Arc<Shared>, workers: Vec<JoinHandle<()>> },
+    Lent { count: usize, run: Run },
+}
+
+/// Runs a closure on several threads of someone else, the caller's among them, and returns when all have left it.
+pub type Run = fn(&(dyn Fn() + Sync));
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -73,12 +81,24 @@ impl Pool {
                 std::thread::spawn(move || shared.work())
             })
             .collect();
-        Self { shared, workers, level }
+        Self { threads: Threads::Own { shared, workers }, level }
+    }
+
+    /// A pool of `count` threads of another library, whose own would compete with them for the cores.
+    ///
+    /// # Panics
+    /// If the machine does not have the level.
+    pub fn lent(count: usize, run: Run, level: Level) -> Self {
+        assert!(Level::available().contains(&level), "{level:?} is a level of this machine");
+        Self { threads: Threads::Lent { count: count.max(1), run }, level }
     }
 
     /// How many threads take part.
     pub fn threads(&self) -> usize {
-        self.workers.len() + 1
+        match &self.threads {
+            Threads::Own { workers, .. } => workers.len() + 1,
+            Threads::Lent { count, .. } => *count,
+        }
     }
 
     /// The level that kernels run at.
@@ -95,13 +115,13 @@ impl Pool {
     /// If `work` panics on the caller's thread. A panic on another thread ends the process, since the results that
     /// it owed cannot be had.
     pub fn split(&self, items: usize, work: &(impl Fn(Range<usize>) + Sync)) {
-        if self.workers.is_empty() || items <= 1 {
+        let threads = self.threads();
+        if threads == 1 || items <= 1 {
             if items > 0 {
                 work(0..items);
             }
             return;
         }
-        let threads = self.threads();
         let next = AtomicUsize::new(0);
         let take =
             |from: usize| (from < items).then(|| from + (items - from).div_ceil(threads * SHARE));
@@ -173,7 +193,10 @@ impl Pool {
             // SAFETY: `run` stores a pointer to its `F`, and closes the gate and waits until no worker uses it.
             unsafe { (*data.cast::<F>())() }
         }
-        let shared = &*self.shared;
+        let shared = match &self.threads {
+            Threads::Own { shared, .. } => &**shared,
+            Threads::Lent { run, .. } => return run(work),
+        };
         {
             let mut job = shared.job.lock().expect("no holder of the job lock panics");
             *job = Some(Job { call: call::<F>, data: std::ptr::from_ref(work).cast() });
@@ -270,13 +293,14 @@ impl Drop for AbortOnPanic {
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        let Threads::Own { shared, workers } = &mut self.threads else { return };
         {
             // Held while `stop` is set, so that no worker misses it on its way to sleep.
-            let _job = self.shared.job.lock();
-            self.shared.stop.store(true, Ordering::Release);
+            let _job = shared.job.lock();
+            shared.stop.store(true, Ordering::Release);
         }
-        self.shared.wake.notify_all();
-        for worker in self.workers.drain(..) {
+        shared.wake.notify_all();
+        for worker in workers.drain(..) {
             // A worker that panicked has ended the process already.
             let _ = worker.join();
         }
@@ -340,6 +364,26 @@ mod tests {
                 assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 50));
             }
         }
+    }
+
+    #[test]
+    fn lent_threads_share_the_work_too() {
+        let run: Run = |work| {
+            std::thread::scope(|scope| {
+                for _ in 1..3 {
+                    scope.spawn(work);
+                }
+                work();
+            });
+        };
+        let pool = Pool::lent(3, run, Level::Portable);
+        let counts: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
+        pool.split(100, &|range| {
+            for count in &counts[range] {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use half::bf16;
 use thinksafe_kernels::{
-    Activation, Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_rms_norm,
-    attend, block_len, gate, matmul, norm_and_rotate, rms_norm, soft_cap, store_key, store_value,
+    Activation, Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_matmul,
+    add_rms_norm, attend, block_len, gate, matmul, norm_and_rotate, rms_norm, soft_cap, store_key,
+    store_value,
 };
 
 /// Numbers in [-1, 1) that look random and are the same everywhere.
@@ -137,6 +138,54 @@ fn f32_inputs_lose_no_more_in_tiles_than_in_vectors() {
         let tiles = relative_error(Level::Amx);
         assert!(tiles < vectors, "{tiles:e}, vectors {vectors:e}");
         println!("tiles {tiles:e}, vectors {vectors:e}");
+    }
+}
+
+#[test]
+fn products_are_added_to_what_is_there() {
+    for [rows, outputs, inputs] in [[1, 16, 32], [13, 80, 31], [70, 47, 64], [530, 33, 1088]] {
+        let weights = numbers(outputs * inputs, 1);
+        let half: Vec<f32> = weights.iter().map(|w| bf16::from_f32(*w).to_f32()).collect();
+        let x = numbers(rows * inputs, 2);
+        let there = numbers(rows * outputs, 3);
+        for packed in [weights, half].map(|w| PackedMatrix::new(&w, outputs, inputs)) {
+            for level in Level::available() {
+                let pool = Pool::with_level(2, level);
+                let (mut product, mut sum) = (vec![f32::NAN; there.len()], there.clone());
+                matmul(&pool, &packed, (&x, rows), Arithmetic::F32, &mut product);
+                add_matmul(&pool, &packed, (&x, rows), Arithmetic::F32, &mut sum);
+                for ((sum, product), there) in sum.iter().zip(product).zip(&there) {
+                    assert!((sum - (product + there)).abs() < 1e-4, "{sum}, {product}, {there}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_matrix_that_is_filled_by_rows_or_columns_is_the_matrix() {
+    for [outputs, inputs] in [[1, 1], [16, 2], [47, 33], [80, 32], [131, 41]] {
+        let values: Vec<bf16> =
+            numbers(outputs * inputs, 1).into_iter().map(bf16::from_f32).collect();
+        let transposed: Vec<bf16> =
+            (0..outputs * inputs).map(|at| values[at % outputs * inputs + at / outputs]).collect();
+        let (mut rows, mut columns) =
+            (PackedMatrix::zeros(outputs, inputs), PackedMatrix::zeros(outputs, inputs));
+        for (piece, values) in values.chunks(10 * inputs).enumerate() {
+            rows.fill_rows(10 * piece, values);
+        }
+        for (piece, values) in transposed.chunks(10 * outputs).enumerate() {
+            columns.fill_columns(10 * piece, values);
+        }
+        let (mut expected, mut found) = (vec![0f32; inputs], vec![0f32; inputs]);
+        for matrix in [&rows, &columns] {
+            assert_eq!([matrix.outputs(), matrix.inputs()], [outputs, inputs]);
+            for n in 0..outputs {
+                PackedMatrix::from_bf16(&values, outputs, inputs).row(n, &mut expected);
+                matrix.row(n, &mut found);
+                assert_eq!(found, expected, "row {n}");
+            }
+        }
     }
 }
 

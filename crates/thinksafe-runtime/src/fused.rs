@@ -7,12 +7,14 @@ mod attention;
 mod gate;
 mod losses;
 mod norm;
+mod product;
 mod rotary;
 
 pub(crate) use attention::{Sequences, attention, attention_backward};
 pub(crate) use gate::{gated, gated_backward};
 pub(crate) use losses::{cross_entropy, kl};
 pub(crate) use norm::{rms_norm, rms_norm_backward, rms_norm_weight_gradient};
+pub(crate) use product::{Frozen, has_products};
 pub(crate) use rotary::{Angles, HeadNorm, rotary, rotary_backward, rotary_weight_gradient};
 
 use tch::{Kind, Tensor};

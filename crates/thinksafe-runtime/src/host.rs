@@ -12,7 +12,7 @@ use half::bf16;
 use tch::{Device, Kind, Tensor};
 use thinksafe_kernels::training::Trainable;
 
-pub(crate) use threads::split;
+pub(crate) use threads::{pool, split};
 
 /// A number format that both libtorch and our kernels have.
 pub(crate) trait Format: Trainable {

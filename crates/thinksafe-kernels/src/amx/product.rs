@@ -26,12 +26,12 @@ thread_local! {
 }
 
 /// Rows `[M, K]` against panels `[ceil(N / 16), K / 2, 16]` of `outputs` outputs; K is such that it
-/// [`divides`](super::divides) into tiles.
+/// [`divides`](super::divides) into tiles. Sums take the place of what is in `out`, or are added to it.
 pub(crate) fn multiply<T: Terms>(
     pool: &Pool,
     (x, inputs): (&[f32], usize),
     (panels, outputs): (&[[u32; LANES]], usize),
-    out: &SharedSlice<'_, f32>,
+    (out, add): (&SharedSlice<'_, f32>, bool),
 ) {
     let panels = panels.as_chunks().0;
     let turns = inputs / INPUTS;
@@ -42,7 +42,7 @@ pub(crate) fn multiply<T: Terms>(
                 _ => input_tiles::<3>(pool, (x, turns), tiles),
             };
             let (first, rows) = (slab * ROWS, x.len() / inputs);
-            Product { tiles, first, rows, panels, turns, outputs, out }.multiply::<T>(pool);
+            Product { tiles, first, rows, panels, turns, outputs, out, add }.multiply::<T>(pool);
         }
     });
 }
@@ -81,6 +81,8 @@ struct Product<'a> {
     turns: usize,
     outputs: usize,
     out: &'a SharedSlice<'a, f32>,
+    /// Whether sums come on top of what is there.
+    add: bool,
 }
 
 /// How many blocks of rows and panels four tiles of sums are for.
@@ -181,7 +183,7 @@ impl Product<'_> {
         // Not by `map`, which is not inlined.
         let inputs = [input(0), input(shape.blocks - 1)];
         let weights = [weight(0), weight(1), weight(2), weight(3)];
-        let (fresh, cold) = (turns.start == 0, row == 0);
+        let (fresh, cold) = (turns.start == 0 && !self.add, row == 0);
         let (sums, stride) = (std::ptr::null_mut(), 0);
         Operands { inputs, weights, turns: turns.len(), sums, stride, fresh, cold }
     }

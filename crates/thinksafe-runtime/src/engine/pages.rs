@@ -236,7 +236,9 @@ mod tests {
             pages.remember(start, &beginning(&first), page);
             page
         });
-        held.into_iter().for_each(|page| pages.release(page));
+        for page in held {
+            pages.release(page);
+        }
         let mut found = |prefix, tokens: &[u32]| {
             let (page, count) = pages.find_beginning(prefix, tokens)?;
             pages.release(page);

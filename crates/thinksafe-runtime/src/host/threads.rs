@@ -9,6 +9,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use thinksafe_kernels::{Level, Pool};
+
 /// `GOMP_parallel(body, data, threads, flags)`.
 type Parallel =
     unsafe extern "C-unwind" fn(extern "C" fn(*mut c_void), *mut c_void, c_uint, c_uint);
@@ -35,17 +37,29 @@ pub(crate) fn split(items: usize, least: usize, work: &(dyn Fn(Range<usize>) + S
         return;
     }
     let job = Job { items, piece, next: AtomicUsize::new(0), work };
+    everywhere(&|| job.run());
+}
+
+/// The threads that libtorch uses, for kernels that share their work themselves.
+pub(crate) fn pool(level: Level) -> Pool {
+    Pool::lent(tch::get_num_threads().max(1) as usize, everywhere, level)
+}
+
+/// Runs `work` on as many threads as libtorch uses, and returns when all have left it. A panic on any of them ends the
+/// process.
+fn everywhere(work: &(dyn Fn() + Sync)) {
+    let threads = tch::get_num_threads().max(1);
     match openmp() {
         // SAFETY: the function has this signature in every version of libgomp; it returns after all threads have left
-        // `run`, so the job, which they borrow, outlives them.
+        // `run`, so the closure, which they borrow, outlives them.
         Some(parallel) => unsafe {
-            parallel(run, (&raw const job).cast_mut().cast(), threads as c_uint, 0);
+            parallel(run, (&raw const work).cast_mut().cast(), threads as c_uint, 0);
         },
         None => std::thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(|| job.run());
+                scope.spawn(work);
             }
-            job.run();
+            work();
         }),
     }
 }
@@ -62,9 +76,9 @@ impl Job<'_> {
     }
 }
 
-extern "C" fn run(job: *mut c_void) {
-    // SAFETY: `split` passes a job that outlives the parallel region, and threads only read it.
-    unsafe { &*job.cast::<Job<'_>>() }.run();
+extern "C" fn run(work: *mut c_void) {
+    // SAFETY: `everywhere` passes a closure that outlives the parallel region, and threads only call it.
+    unsafe { (*work.cast::<&(dyn Fn() + Sync)>())() };
 }
 
 /// The function, if the process has GNU's OpenMP.

@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use crate::host::{indices, lends};
 use crate::lora::Delta;
 use crate::model::attention::{Attend, Attention};
 use crate::model::config::NormNames;
@@ -77,23 +78,36 @@ impl Decoder {
         scaled(rows, self.embedding_scale)
     }
 
+    /// As [`Self::embed`] in a training pass, `[N]` ids to `[N, E]`: an embedding that is frozen stays in its file.
+    pub(super) fn embed_packed(&self, ids: &Tensor) -> Tensor {
+        let rows = lends(ids).then(|| self.embedding.frozen_rows(indices(ids))).flatten();
+        rows.map_or_else(|| self.embed(ids), |rows| scaled(rows, self.embedding_scale))
+    }
+
     /// Adds the gradient of the embedding from that of [`Self::embed`]'s result: `[N]` ids, `[N, E]`.
     pub(super) fn embed_backward(&self, ids: &Tensor, dx: &Tensor, gradients: &mut Gradients) {
-        if let Some(dembedding) = gradients.of(self.embedding.tensor()) {
+        if let Some(embedding) = self.embedding.in_libtorch()
+            && let Some(dembedding) = gradients.of(embedding)
+        {
             let drows = scaled(dx.to_kind(Kind::Float), self.embedding_scale);
             let _ = dembedding.index_add_(0, ids, &drows);
         }
     }
 
     /// The output projection, `[V, E]`.
-    pub(super) fn head(&self) -> &Tensor {
-        self.head.as_ref().unwrap_or(&self.embedding).tensor()
+    pub(super) fn head(&self) -> &Weight {
+        self.head.as_ref().unwrap_or(&self.embedding)
     }
 
     /// `[.., E]` to logits `[.., V]`.
     pub(crate) fn project(&self, hidden: &Tensor) -> Tensor {
-        let logits = hidden.linear(self.head(), None::<&Tensor>);
-        let logits = if self.scales.logits == 1.0 { logits } else { logits / self.scales.logits };
+        self.logits(hidden.linear(self.head().tensor(), None::<&Tensor>))
+    }
+
+    /// The logits that the head's products `[.., V]` stand for.
+    pub(super) fn logits(&self, products: Tensor) -> Tensor {
+        let divisor = self.scales.logits;
+        let logits = if divisor == 1.0 { products } else { products / divisor };
         match self.scales.logit_cap {
             Some(cap) => (logits / cap).tanh() * cap,
             None => logits,

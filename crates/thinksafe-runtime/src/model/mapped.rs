@@ -12,7 +12,7 @@ use thinksafe_core::hash::{ContentHash, ContentHasher};
 use thinksafe_kernels::Element;
 
 use crate::model::convert;
-use crate::{Error, Placement, native};
+use crate::{Error, Placement, Precision, native};
 
 /// Numbers converted at a time; they stay in the second-level cache.
 const PIECE: usize = 1 << 15;
@@ -72,6 +72,11 @@ impl Mapped {
 
     pub(super) fn device(&self) -> tch::Device {
         self.placement.device.into()
+    }
+
+    /// Whether it is to be in f32, in the host's memory.
+    pub(super) fn is_f32_on_the_host(&self) -> bool {
+        self.placement.precision == Precision::F32 && self.placement.device.is_cpu()
     }
 
     /// Hash of the bytes of the values in the tensor's precision.

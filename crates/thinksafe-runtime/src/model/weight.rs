@@ -3,11 +3,13 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use half::bf16;
 use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_kernels::Element;
 
 use crate::Error;
+use crate::fused::{Frozen, has_products};
 use crate::model::convert;
 use crate::model::mapped::Mapped;
 
@@ -20,7 +22,15 @@ pub(crate) enum Weight {
     /// In libtorch from the start.
     Placed(Tensor),
     /// In a file, and in libtorch as soon as it was needed there.
-    Mapped(Mapped, OnceCell<Tensor>),
+    Mapped(Box<Filed>),
+}
+
+/// A weight in a file, and what was made of it.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    file: Mapped,
+    tensor: OnceCell<Tensor>,
+    frozen: OnceCell<Option<Frozen>>,
 }
 
 /// Where a weight's values are now.
@@ -30,11 +40,15 @@ enum Now<'a> {
 }
 
 impl Weight {
+    pub(super) fn in_a_file(file: Mapped) -> Self {
+        Self::Mapped(Filed { file, tensor: OnceCell::new(), frozen: OnceCell::new() }.into())
+    }
+
     /// Its dimensions.
     pub(crate) fn shape(&self) -> Vec<i64> {
         match self {
             Self::Placed(tensor) => tensor.size(),
-            Self::Mapped(mapped, _) => mapped.shape().to_vec(),
+            Self::Mapped(filed) => filed.file.shape().to_vec(),
         }
     }
 
@@ -72,6 +86,43 @@ impl Weight {
         }
     }
 
+    /// What is in libtorch, if it is there already: what is not has no gradient either.
+    pub(super) fn in_libtorch(&self) -> Option<&Tensor> {
+        match self.now() {
+            Now::File(_) => None,
+            Now::Libtorch(tensor) => Some(tensor),
+        }
+    }
+
+    /// A matrix that nothing changes, packed for products in f32, where that is as exact and no slower: as long as
+    /// libtorch does not have it.
+    pub(super) fn frozen(&self) -> Option<&Frozen> {
+        let Self::Mapped(filed) = self else { return None };
+        let untouched = filed.tensor.get().is_none();
+        untouched.then(|| filed.frozen.get_or_init(|| pack(&filed.file)).as_ref()).flatten()
+    }
+
+    /// Some rows of a matrix that nothing changes, f32 `[N, columns]`, as long as its products are [frozen](Self::frozen)
+    /// ones or it has none.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub(super) fn frozen_rows(&self, rows: &[i64]) -> Option<Tensor> {
+        let Now::File(file) = self.now() else { return None };
+        let &[count, columns] = file.shape() else { return None };
+        if !file.is_f32_on_the_host() || !has_products() {
+            return None;
+        }
+        let width = columns as usize;
+        let mut values = Vec::with_capacity(rows.len() * width);
+        for row in rows {
+            assert!((0..count).contains(row), "row {row} of {count}");
+            let start = *row as usize * width;
+            values.extend(file.values::<f32>(start..start + width));
+        }
+        Some(Tensor::from_slice(&values).view([rows.len() as i64, columns]))
+    }
+
     /// The tensor, placed if it was not.
     ///
     /// # Panics
@@ -87,9 +138,9 @@ impl Weight {
     pub(super) fn place(&self) -> Result<&Tensor, Error> {
         match self {
             Self::Placed(tensor) => Ok(tensor),
-            Self::Mapped(mapped, cell) => match cell.get() {
+            Self::Mapped(filed) => match filed.tensor.get() {
                 Some(tensor) => Ok(tensor),
-                None => mapped.place().map(|tensor| cell.get_or_init(|| tensor)),
+                None => filed.file.place().map(|tensor| filed.tensor.get_or_init(|| tensor)),
             },
         }
     }
@@ -97,7 +148,7 @@ impl Weight {
     pub(super) fn device(&self) -> tch::Device {
         match self {
             Self::Placed(tensor) => tensor.device(),
-            Self::Mapped(mapped, _) => mapped.device(),
+            Self::Mapped(filed) => filed.file.device(),
         }
     }
 
@@ -127,9 +178,16 @@ impl Weight {
     fn now(&self) -> Now<'_> {
         match self {
             Self::Placed(tensor) => Now::Libtorch(tensor),
-            Self::Mapped(mapped, cell) => cell.get().map_or(Now::File(mapped), Now::Libtorch),
+            Self::Mapped(filed) => filed.tensor.get().map_or(Now::File(&filed.file), Now::Libtorch),
         }
     }
+}
+
+fn pack(file: &Mapped) -> Option<Frozen> {
+    let &[outputs, inputs] = file.shape() else { return None };
+    let fits = file.is_f32_on_the_host() && file.fits_bf16() && has_products();
+    let shape = [outputs as usize, inputs as usize];
+    fits.then(|| Frozen::new(shape, |range| file.values::<bf16>(range)))
 }
 
 /// Some of a tensor's values, widened.

@@ -1,6 +1,5 @@
 //! Where a decoder's tensors come from: safetensors files, single or sharded.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,7 +103,7 @@ impl Checkpoint {
 impl Source for Checkpoint {
     /// The values are not looked at: [`Decoder::check`](crate::model::decoder::Decoder::check) does that.
     fn tensor(&mut self, name: &str, shape: &[i64]) -> Result<Weight, Error> {
-        Ok(Weight::Mapped(self.take(name, shape)?, OnceCell::new()))
+        Ok(Weight::in_a_file(self.take(name, shape)?))
     }
 }
 

@@ -5,6 +5,7 @@ use thinksafe_core::seed::Seed;
 
 use super::Gradients;
 use crate::model::linear::Linear;
+use crate::model::weight::Weight;
 
 /// Whether adapters take part, and what their dropout is drawn from.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +30,7 @@ pub(super) struct Projected {
 impl Linear {
     /// `[N, in]` to `[N, out]`.
     pub(super) fn project(&self, x: &Tensor, adapters: Adapters, name: &str) -> Projected {
-        let weight = self.weight.tensor().tr();
-        let mut y = match &self.bias {
-            Some(bias) => bias.tensor().addmm(x, &weight),
-            None => x.mm(&weight),
-        };
+        let mut y = product(&self.weight, x, self.bias.as_ref().map(Weight::tensor));
         let low = self.low(x, adapters, name);
         if let (Some(adapter), Some(low)) = (&self.adapter, &low) {
             adapter.add_delta(low, &mut y);
@@ -59,8 +56,9 @@ impl Linear {
         gradients: &mut Gradients,
     ) -> Tensor {
         let Backward { x, low, dy, adapters, name } = step;
-        let weight = self.weight.tensor();
-        if let Some(dweight) = gradients.of(weight) {
+        if let Some(weight) = self.weight.in_libtorch()
+            && let Some(dweight) = gradients.of(weight)
+        {
             let _ = dweight.g_add_(&dy.tr().mm(x).to_kind(Kind::Float));
         }
         if let Some(bias) = &self.bias
@@ -68,16 +66,32 @@ impl Linear {
         {
             let _ = dbias.g_add_(&dy.sum_dim_intlist(0, false, Kind::Float));
         }
-        let mut dx = match dx {
-            Some(mut dx) => dx.addmm_(dy, weight),
-            None => dy.mm(weight),
-        };
+        let mut dx = product_back(&self.weight, dy, dx);
         if let (Some(adapter), Some(low), Adapters::On { dropout }) = (&self.adapter, low, adapters)
         {
             let dropout = dropout.map(|seed| seed.purpose(name));
             adapter.backward((x, low), dy, dropout, &mut dx, gradients);
         }
         dx
+    }
+}
+
+/// `[N, in]` times the transpose of a weight `[out, in]`, with a bias `[out]`, if there is one.
+pub(super) fn product(weight: &Weight, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    match (weight.frozen(), bias) {
+        (Some(frozen), None) => frozen.product(x),
+        (Some(frozen), Some(bias)) => frozen.product(x).g_add_(bias),
+        (None, Some(bias)) => bias.addmm(x, &weight.tensor().tr()),
+        (None, None) => x.mm(&weight.tensor().tr()),
+    }
+}
+
+/// `[N, out]` times a weight `[out, in]`, added to `dx` if there is one already.
+pub(super) fn product_back(weight: &Weight, dy: &Tensor, dx: Option<Tensor>) -> Tensor {
+    match (weight.frozen(), dx) {
+        (Some(frozen), dx) => frozen.product_back(dy, dx),
+        (None, Some(mut dx)) => dx.addmm_(dy, weight.tensor()),
+        (None, None) => dy.mm(weight.tensor()),
     }
 }
 

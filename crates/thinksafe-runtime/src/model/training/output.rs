@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::Gradients;
+use super::linear::{product, product_back};
 use crate::fused::{cross_entropy, kl};
 use crate::model::CausalLm;
 
@@ -56,7 +57,7 @@ impl CausalLm {
     pub fn predictions(&self, hidden: &Tensor, targets: &Tensor) -> (Tensor, Tensor) {
         let _guard = tch::no_grad_guard();
         let each = |chunk: Chunk| {
-            let logits = self.project(&chunk.of(hidden)).to_kind(Kind::Float);
+            let logits = self.logits(&chunk.of(hidden)).to_kind(Kind::Float);
             let scores = &logits - logits.amax([1i64].as_slice(), true);
             let weights = scores.exp();
             let sum = |x: &Tensor| x.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
@@ -92,15 +93,22 @@ impl CausalLm {
         let (mut losses, mut dhidden) = (Vec::new(), Vec::new());
         for chunk in self.chunks(hidden) {
             let (loss, dproducts) = self.chunk(hidden, loss, coefficients, chunk);
-            if let Some(dhead) = gradients.of(head) {
+            if let Some(head) = head.in_libtorch()
+                && let Some(dhead) = gradients.of(head)
+            {
                 let _ = dhead.g_add_(&dproducts.tr().mm(&chunk.of(hidden)).to_kind(Kind::Float));
             }
             losses.push(loss);
-            dhidden.push(dproducts.mm(head));
+            dhidden.push(product_back(head, &dproducts, None));
         }
         let none = hidden.narrow(0, 0, 0);
         let dhidden = if dhidden.is_empty() { none } else { Tensor::cat(&dhidden, 0) };
         (joined(losses.into_iter(), hidden), dhidden)
+    }
+
+    /// The logits of hidden states, `[N, E]` to `[N, V]`.
+    fn logits(&self, hidden: &Tensor) -> Tensor {
+        self.decoder.logits(product(self.decoder.head(), hidden, None))
     }
 
     /// The losses of some predictions, and the gradient of the head's products.
@@ -111,7 +119,7 @@ impl CausalLm {
         coefficients: &Tensor,
         chunk: Chunk,
     ) -> (Tensor, Tensor) {
-        let logits = self.project(&chunk.of(hidden));
+        let logits = self.logits(&chunk.of(hidden));
         let slope = self.decoder.logit_slope(&logits);
         let coefficients = chunk.of(coefficients);
         let (losses, dlogits) = match loss {
@@ -119,10 +127,10 @@ impl CausalLm {
                 cross_entropy(logits, &chunk.of(targets), &coefficients)
             }
             VocabularyLoss::ForwardKl { reference } => {
-                kl(logits, &self.project(&chunk.of(reference)), false, &coefficients)
+                kl(logits, &self.logits(&chunk.of(reference)), false, &coefficients)
             }
             VocabularyLoss::ReverseKl { reference } => {
-                kl(logits, &self.project(&chunk.of(reference)), true, &coefficients)
+                kl(logits, &self.logits(&chunk.of(reference)), true, &coefficients)
             }
         };
         (losses, slope.back(dlogits))

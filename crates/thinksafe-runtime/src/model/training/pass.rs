@@ -89,7 +89,7 @@ impl CausalLm {
             dropout: options.dropout,
             adapters: self.switch == LoraSwitch::On,
             kept: Vec::with_capacity(self.config.layers),
-            last: self.decoder.embed(&batch.ids),
+            last: self.decoder.embed_packed(&batch.ids),
             hidden: Tensor::new(),
         };
         for (index, layer) in self.decoder.layers.iter().enumerate() {
@@ -117,7 +117,7 @@ impl CausalLm {
             LoraSwitch::Off => Adapters::Off,
         };
         let context = Context { angles: &angles, runs: &batch.runs, adapters };
-        let mut x = self.decoder.embed(&batch.ids);
+        let mut x = self.decoder.embed_packed(&batch.ids);
         for layer in &self.decoder.layers {
             // What it keeps is dropped at once.
             x = layer.train(&x, context, true).0;

@@ -1,5 +1,7 @@
 //! The written derivative against libtorch's automatic differentiation.
 
+mod frozen;
+
 use tch::{Kind, Tensor};
 use thinksafe_core::seed::Seed;
 
