@@ -26,7 +26,7 @@ pub enum Arithmetic {
 
 /// `out = x · weightsᵀ` for `x` of `[M, K]` and `out` of `[M, N]`, both row-major.
 ///
-/// Each output is one sum over `k` in an order of its own by fused multiply-add, for every `M`, at every level and on
+/// Each output is one sum over `k` in an order of its own by fused multiply-add, a long one in parts, for every `M`, at every level and on
 /// every number of threads. Levels differ in two ways. Tiles ([`Level::Amx`], for weights of bf16 and `K` in whole 32s) add
 /// even and odd inputs apart, 32 at a time, and inputs of f32 in three parts of eight bits, which is as exact. And where a
 /// sum or a product comes below 1.2e-38, instructions for bf16 take it for zero; a part of an input comes there below 1e-33.
@@ -162,6 +162,13 @@ fn multiply<S: Step>(pool: &Pool, product: &Product<'_, S>) {
     });
 }
 
+/// Steps of a sum before it is put on top of those before, where sums are longer than [`LONG`]: errors then grow with the
+/// length of a part. A gradient by way of a vocabulary is a sum over all of it.
+const PART: usize = 512;
+
+/// Steps of the longest sum in one part.
+const LONG: usize = 2048;
+
 /// Some rows against a few panels, which stay in the cache meanwhile.
 struct Piece<'a, S: Step> {
     product: &'a Product<'a, S>,
@@ -173,14 +180,19 @@ impl<S: Step> Kernel for Piece<'_, S> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let Self { product, panels, rows } = self;
-        // As many sums as registers hold, beside the weights and inputs of a step.
-        match (V::WIDE, panels.len()) {
-            (true, GROUP) => tiles::<V, S, 8, GROUP>(product, rows, panels.start),
-            (true, 2) => tiles::<V, S, 8, 2>(product, rows, panels.start),
-            (true, _) => tiles::<V, S, 8, 1>(product, rows, panels.start),
-            (false, _) => {
-                for panel in panels {
-                    tiles::<V, S, 4, 1>(product, rows.clone(), panel);
+        let steps = product.x.len() / product.rows;
+        let part = if steps > LONG { PART } else { steps };
+        for from in (0..steps).step_by(part) {
+            let steps = from..steps.min(from + part);
+            match (V::WIDE, panels.len()) {
+                // As many sums as registers hold, beside the weights and inputs of a step.
+                (true, GROUP) => tiles::<V, S, 8, GROUP>(product, &rows, panels.start, &steps),
+                (true, 2) => tiles::<V, S, 8, 2>(product, &rows, panels.start, &steps),
+                (true, _) => tiles::<V, S, 8, 1>(product, &rows, panels.start, &steps),
+                (false, _) => {
+                    for panel in panels.clone() {
+                        tiles::<V, S, 4, 1>(product, &rows, panel, &steps);
+                    }
                 }
             }
         }
@@ -191,24 +203,25 @@ impl<S: Step> Kernel for Piece<'_, S> {
 #[inline(always)]
 fn tiles<V: Lanes, S: Step, const M: usize, const P: usize>(
     product: &Product<'_, S>,
-    rows: Range<usize>,
+    rows: &Range<usize>,
     panel: usize,
+    steps: &Range<usize>,
 ) {
     let mut row = rows.start;
     while row + M <= rows.end {
-        tile::<V, S, M, P>(product, row, panel);
+        tile::<V, S, M, P>(product, row, panel, steps);
         row += M;
     }
     if M > 4 && rows.end - row >= 4 {
-        tile::<V, S, 4, P>(product, row, panel);
+        tile::<V, S, 4, P>(product, row, panel, steps);
         row += 4;
     }
     if rows.end - row >= 2 {
-        tile::<V, S, 2, P>(product, row, panel);
+        tile::<V, S, 2, P>(product, row, panel, steps);
         row += 2;
     }
     if row < rows.end {
-        tile::<V, S, 1, P>(product, row, panel);
+        tile::<V, S, 1, P>(product, row, panel, steps);
     }
 }
 
@@ -218,13 +231,16 @@ fn tile<V: Lanes, S: Step, const M: usize, const P: usize>(
     product: &Product<'_, S>,
     row: usize,
     panel: usize,
+    steps: &Range<usize>,
 ) {
-    let steps = product.x.len() / product.rows;
-    let x: [&[S::Input]; M] = std::array::from_fn(|m| &product.x[(row + m) * steps..][..steps]);
+    let (whole, count) = (product.x.len() / product.rows, steps.len());
+    let place = |at: usize| at * whole + steps.start;
+    let x: [&[S::Input]; M] = std::array::from_fn(|m| &product.x[place(row + m)..][..count]);
     let panels: [&[S::Weights]; P] =
-        std::array::from_fn(|p| &product.panels[(panel + p) * steps..][..steps]);
+        std::array::from_fn(|p| &product.panels[place(panel + p)..][..count]);
+    let add = product.add || steps.start > 0;
     let mut sums = [[V::splat(0.0); P]; M];
-    for step in 0..steps {
+    for step in 0..count {
         let weights = std::array::from_fn(|p| &panels[p][step]);
         S::add(&mut sums, weights, std::array::from_fn(|m| x[m][step]));
     }
@@ -234,12 +250,12 @@ fn tile<V: Lanes, S: Step, const M: usize, const P: usize>(
             let width = LANES.min(product.outputs - from);
             let out = product.out.part((row + m) * product.outputs + from, width);
             if let Ok(out) = <&mut [f32; LANES]>::try_from(&mut *out) {
-                let sums = if product.add { onto(out, sums) } else { sums };
+                let sums = if add { onto(out, sums) } else { sums };
                 sums.store(out);
             } else {
                 let mut values = [0f32; LANES];
                 values[..width].copy_from_slice(out);
-                let sums = if product.add { onto(&values, sums) } else { sums };
+                let sums = if add { onto(&values, sums) } else { sums };
                 sums.store(&mut values);
                 out.copy_from_slice(&values[..width]);
             }
