@@ -1,9 +1,10 @@
 //! The gate of the feed-forward block.
 
 use crate::elementary::exp;
+use crate::inputs::{RowsMut, SharedRows};
 use crate::lanes::Lanes;
 use crate::level::Kernel;
-use crate::pool::{Pool, SharedSlice};
+use crate::pool::Pool;
 
 /// The activation of a gate: `x · σ(g(x))`, with a `g` for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +61,21 @@ impl Gate for GeluTanh {
 ///
 /// # Panics
 /// If the lengths do not fit `rows`.
-pub fn gate(pool: &Pool, activation: Activation, gate_up: &[f32], rows: usize, out: &mut [f32]) {
-    assert!(rows > 0 && gate_up.len() == 2 * out.len(), "gate and up of equal width");
-    let width = out.len() / rows;
-    assert_eq!(width * rows, out.len(), "{rows} whole rows");
+pub fn gate(
+    pool: &Pool,
+    activation: Activation,
+    (gate_up, rows): (&[f32], usize),
+    out: RowsMut<'_>,
+) {
+    assert!(rows > 0 && gate_up.len().is_multiple_of(2 * rows), "{rows} rows of gate and up");
+    let width = gate_up.len() / 2 / rows;
+    out.check(rows, width);
     let level = pool.level();
-    let out = SharedSlice::new(out);
+    let out = SharedRows::new(out);
     pool.split_light(rows, gate_up.len(), &|rows| {
         for row in rows {
             let (gate, up) = gate_up[row * 2 * width..][..2 * width].split_at(width);
-            level.run(Gated { activation, gate, up, out: out.part(row * width, width) });
+            out.write(level, (row, width), |out| level.run(Gated { activation, gate, up, out }));
         }
     });
 }

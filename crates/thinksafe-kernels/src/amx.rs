@@ -4,7 +4,7 @@
 //! give: many times the rate of vectors, whose instruction for pairs of bf16 is slower on these machines than that for
 //! f32.
 //!
-//! Weights are bf16 and are multiplied as they lie. Inputs are rounded to bf16 or, where they are f32, split: an f32 of 24 bits
+//! Weights are bf16 and are multiplied as they lie, as are inputs of bf16. Those of f32 are split: an f32 of 24 bits
 //! is the sum of three bf16 of eight, so that nothing is lost, and three products in tiles take half the time of one in f32.
 
 #![expect(unsafe_code, reason = "instructions that the compiler has no functions for")]

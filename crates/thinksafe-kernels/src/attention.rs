@@ -3,12 +3,14 @@
 //! A block holds, for one key-value head, sixteen keys transposed (`[D, 16]`, so that sixteen scores are one vector)
 //! and then sixteen values, each padded to whole vectors (`[16, P]`, `P` = `D` rounded up to sixteen).
 
+mod store;
 mod tile;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-use tile::{Scratch, Tile};
+pub(crate) use store::Store;
+use tile::Tile;
 
 use crate::LANES;
 use crate::element::{Element, Stored};
@@ -30,35 +32,22 @@ const fn padded(head_dim: usize) -> usize {
 /// One head's keys and values of sixteen positions, as [`store_key`] and [`store_value`] lay them out.
 pub type KvBlock<'a, C> = &'a [C];
 
-/// Writes a key of `D` values at position `at` (below 16) of a block.
+/// Writes a key and a value, of `D` values each, at position `at` (below 16) of a block.
 ///
 /// # Panics
 /// If the block is not [`block_len`] long or `at` is not below 16.
-pub fn store_key<C: Element>(block: &mut [C], at: usize, key: &[f32]) {
+pub fn store<C: Element>(level: Level, block: &mut [C], at: usize, [key, value]: [&[f32]; 2]) {
     assert!(at < BLOCK && block.len() == block_len(key.len()), "a position of the block");
-    for (lanes, key) in block.chunks_exact_mut(BLOCK).zip(key) {
-        lanes[at] = C::from_f32(*key);
-    }
-}
-
-/// Writes a value of `D` values at position `at` (below 16) of a block.
-///
-/// # Panics
-/// As [`store_key`].
-pub fn store_value<C: Element>(block: &mut [C], at: usize, value: &[f32]) {
-    assert!(at < BLOCK && block.len() == block_len(value.len()), "a position of the block");
-    let from = BLOCK * value.len() + at * padded(value.len());
-    for (place, value) in block[from..][..value.len()].iter_mut().zip(value) {
-        *place = C::from_f32(*value);
-    }
+    assert_eq!(key.len(), value.len(), "a key and a value of one head");
+    C::store(level, Store { block, at, key, value });
 }
 
 /// Attention of queries that read the same key-value head of one sequence: the query heads of a group, at one position
 /// or at several.
 #[derive(Debug)]
 pub struct Attention<'a, C> {
-    /// `[Q, D]`.
-    pub q: &'a [f32],
+    /// `Q` queries of `D` values.
+    pub q: &'a [&'a [f32]],
     /// D.
     pub head_dim: usize,
     /// What scores are multiplied by: usually `1 / sqrt(D)`.
@@ -69,8 +58,8 @@ pub struct Attention<'a, C> {
     pub blocks: &'a [KvBlock<'a, C>],
     /// The positions that each query attends to; a start above 0 is a sliding window.
     pub windows: &'a [Range<usize>],
-    /// `[Q, D]`: `softmax(q·kᵀ·scale)·v`, the scores capped if they are to be.
-    pub out: &'a mut [f32],
+    /// For each query the `D` values of `softmax(q·kᵀ·scale)·v`, the scores capped if they are to be.
+    pub out: &'a mut [&'a mut [f32]],
 }
 
 /// Runs one [`Attention`].
@@ -83,15 +72,21 @@ pub struct Attention<'a, C> {
 pub fn attend<C: Element>(level: Level, attention: Attention<'_, C>) {
     let Attention { q, head_dim, blocks, windows, ref out, .. } = attention;
     assert!(windows.iter().all(|window| !window.is_empty()), "a position to attend to");
-    assert!(q.len() == out.len() && q.len() == windows.len() * head_dim, "a result for each query");
+    assert!(
+        q.len() == out.len() && q.len() == windows.len(),
+        "a window and a result for each query"
+    );
+    let of_head = |length: usize| length == head_dim;
+    assert!(q.iter().all(|q| of_head(q.len())), "queries of {head_dim}");
+    assert!(out.iter().all(|out| of_head(out.len())), "results of {head_dim}");
     let end = windows.iter().map(|window| window.end).max().unwrap_or(0);
     assert!(end <= blocks.len() * BLOCK, "blocks for {end} positions");
     C::attend(level, attention);
 }
 
 thread_local! {
-    /// Kept, since it is large and often needed.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// Scores, then weights: `[blocks, Q, 16]`. Kept, since they are large and often needed.
+    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Queries that are computed together.
@@ -99,23 +94,22 @@ const TOGETHER: usize = 8;
 
 pub(crate) fn run<C: Stored>(level: Level, attention: Attention<'_, C>) {
     let Attention { q, head_dim, scale, softcap, blocks, windows, out } = attention;
-    SCRATCH.with_borrow_mut(|scratch| {
+    SCORES.with_borrow_mut(|scores| {
         let mut from = 0;
         while from < windows.len() {
             let count = TOGETHER.min(windows.len() - from);
             let count = 1 << count.ilog2();
-            let queries = from * head_dim..(from + count) * head_dim;
             let windows = &windows[from..from + count];
             level.run(Tile {
-                q: &q[queries.clone()],
+                q: &q[from..from + count],
                 head_dim,
                 scale,
                 softcap,
                 blocks,
                 windows,
                 positions: span(windows),
-                scratch: &mut *scratch,
-                out: &mut out[queries],
+                scores: &mut *scores,
+                out: &mut out[from..from + count],
             });
             from += count;
         }

@@ -3,16 +3,20 @@
 use half::bf16;
 
 use crate::LANES;
-use crate::attention::Attention;
+use crate::attention::{Attention, Store};
 use crate::lanes::Lanes;
 use crate::level::Level;
 
 /// The kernels over a format. They are compiled here, once, and not wherever a caller is generic over the format.
 #[expect(unnameable_types, reason = "seals `Element`")]
 pub trait Compiled: Sized {
-    /// Attends from one position.
+    /// Attends from some positions.
     #[doc(hidden)]
     fn attend(level: Level, attention: Attention<'_, Self>);
+
+    /// Stores a position.
+    #[doc(hidden)]
+    fn store(level: Level, store: Store<'_, Self>);
 }
 
 macro_rules! compile {
@@ -20,6 +24,10 @@ macro_rules! compile {
         impl Compiled for $format {
             fn attend(level: Level, attention: Attention<'_, Self>) {
                 crate::attention::run(level, attention);
+            }
+
+            fn store(level: Level, store: Store<'_, Self>) {
+                level.run(store);
             }
         }
     };

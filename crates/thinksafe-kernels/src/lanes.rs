@@ -4,6 +4,8 @@
 //! compiler turns into the same instructions.
 
 use crate::LANES;
+use crate::pack::{CompactStep, Exponents, unpack};
+use crate::round::round_pairs;
 
 /// Sixteen `f32`.
 ///
@@ -27,6 +29,18 @@ pub(crate) trait Lanes: Copy {
 
     /// Sixteen values of bf16.
     fn load_bf16(values: &[half::bf16; LANES]) -> Self;
+
+    /// Rounds 32 values to sixteen pairs of bf16, the first of a pair in the low half; what is below 1.2e-38 may become zero.
+    #[inline(always)]
+    fn round_pairs(values: &[f32; 2 * LANES], pairs: &mut [u32; LANES]) {
+        round_pairs(values, pairs);
+    }
+
+    /// One step of compact panels, exceptions aside.
+    #[inline(always)]
+    fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
+        unpack(step, exponents, pairs);
+    }
 
     /// `self * x + sum`, rounded once.
     fn mul_add(self, x: Self, sum: Self) -> Self;

@@ -17,7 +17,7 @@
 //! same bits in every batch.
 //!
 //! Sums are f32; weights are stored as f32, or as bf16 where that loses nothing, keys and values as either
-//! ([`Element`]), and inputs of products are f32 or rounded to bf16 ([`Arithmetic`]).
+//! ([`Element`]), and inputs of products are f32 or rounded to bf16 ([`Rows`]).
 
 #![expect(
     clippy::inline_always,
@@ -30,6 +30,7 @@ mod amx;
 mod attention;
 mod element;
 mod elementary;
+mod inputs;
 mod lanes;
 mod level;
 mod matmul;
@@ -44,10 +45,11 @@ mod step;
 pub mod training;
 
 pub use activation::{Activation, gate};
-pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store_key, store_value};
+pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store};
 pub use element::Element;
+pub use inputs::{Arithmetic, Inputs, Rows, RowsMut};
 pub use level::Level;
-pub use matmul::{Arithmetic, add_matmul, matmul};
+pub use matmul::{add_matmul, matmul};
 pub use norm::{add_rms_norm, rms_norm};
 pub use pack::PackedMatrix;
 pub use pool::{Pool, Run};

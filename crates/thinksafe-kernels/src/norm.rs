@@ -1,6 +1,7 @@
 //! Root-mean-square normalisation.
 
 use crate::LANES;
+use crate::inputs::{RowsMut, SharedRows};
 use crate::lanes::Lanes;
 use crate::level::Kernel;
 use crate::pool::{Pool, SharedSlice};
@@ -8,16 +9,17 @@ use crate::pool::{Pool, SharedSlice};
 /// `out = x / rms(x) · weight` for each row of `x` (`[M, E]`), as transformers' RMSNorm in f32.
 ///
 /// # Panics
-/// If `x` and `out` differ in length, or are not whole rows of `weight`'s length.
-pub fn rms_norm(pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
-    let width = weight.len();
-    assert!(x.len() == out.len() && x.len().is_multiple_of(width), "rows of {width}");
+/// If `x` is not whole rows of `weight`'s length, or `out` not as many.
+pub fn rms_norm(pool: &Pool, x: &[f32], (weight, epsilon): (&[f32], f32), out: RowsMut<'_>) {
+    let (width, rows) = (weight.len(), x.len() / weight.len());
+    assert_eq!(x.len(), rows * width, "rows of {width}");
+    out.check(rows, width);
     let level = pool.level();
-    let out = SharedSlice::new(out);
-    pool.split_light(x.len() / width, x.len(), &|rows| {
+    let out = SharedRows::new(out);
+    pool.split_light(rows, x.len(), &|rows| {
         for row in rows {
             let x = &x[row * width..][..width];
-            level.run(Norm { x, weight, epsilon, out: out.part(row * width, width) });
+            out.write(level, (row, width), |out| level.run(Norm { x, weight, epsilon, out }));
         }
     });
 }
@@ -31,19 +33,18 @@ pub fn add_rms_norm(
     x: &mut [f32],
     (delta, multiplier): (&[f32], f32),
     (weight, epsilon): (&[f32], f32),
-    out: &mut [f32],
+    out: RowsMut<'_>,
 ) {
-    let width = weight.len();
-    assert!(x.len() == out.len() && x.len() == delta.len(), "equal lengths");
-    assert!(x.len().is_multiple_of(width), "rows of {width}");
+    let (width, rows, values) = (weight.len(), x.len() / weight.len(), x.len());
+    assert!(x.len() == rows * width && x.len() == delta.len(), "rows of {width}");
+    out.check(rows, width);
     let level = pool.level();
-    let (rows, values) = (x.len() / width, x.len());
-    let (x, out) = (SharedSlice::new(x), SharedSlice::new(out));
+    let (x, out) = (SharedSlice::new(x), SharedRows::new(out));
     pool.split_light(rows, values, &|rows| {
         for row in rows {
             let x = x.part(row * width, width);
             level.run(Add { x, delta: &delta[row * width..][..width], multiplier });
-            level.run(Norm { x, weight, epsilon, out: out.part(row * width, width) });
+            out.write(level, (row, width), |out| level.run(Norm { x, weight, epsilon, out }));
         }
     });
 }

@@ -1,8 +1,12 @@
 //! Weights laid out for products with few rows.
 
+mod compact;
+
+pub(crate) use compact::{Compact, CompactStep, Exponents, GROUP, Unpack, unpack};
 use half::bf16;
 
 use crate::LANES;
+use crate::level::Level;
 
 /// A weight matrix `[N, K]` packed into panels of sixteen outputs, zeros behind the last.
 ///
@@ -23,7 +27,13 @@ pub(crate) enum Panels {
     F32(Vec<[f32; LANES]>),
     /// `[ceil(N / 16), ceil(K / 2), 16]` pairs of bf16: input `2k` in the low half, `2k + 1` in the high one.
     Bf16(Vec<[u32; LANES]>),
+    /// The same in twelve bits a weight.
+    Compact(Compact),
 }
+
+/// Steps that take 34 MiB: above 32 MiB glibc always takes a block from the system and gives it back. What is behind the last step
+/// of a matrix is never touched.
+const APART: usize = 17 << 15;
 
 impl PackedMatrix {
     /// Packs row-major weights `[outputs, inputs]` (the layout of a linear layer's `weight`), as bf16 if that loses
@@ -61,6 +71,15 @@ impl PackedMatrix {
     /// A matrix of zeros stored as bf16, to be filled piece by piece.
     pub fn zeros(outputs: usize, inputs: usize) -> Self {
         let panels = vec![[0u32; LANES]; outputs.div_ceil(LANES) * inputs.div_ceil(2)];
+        Self { panels: Panels::Bf16(panels), outputs, inputs }
+    }
+
+    /// The same in memory of its own, which the system gets back when it is freed: for a matrix that will be made
+    /// [`compact`](Self::compact), which would leave a hole otherwise.
+    pub fn zeros_apart(outputs: usize, inputs: usize) -> Self {
+        let length = outputs.div_ceil(LANES) * inputs.div_ceil(2);
+        let mut panels = vec![[0u32; LANES]; length.max(APART)];
+        panels.truncate(length);
         Self { panels: Panels::Bf16(panels), outputs, inputs }
     }
 
@@ -104,10 +123,26 @@ impl PackedMatrix {
         }
     }
 
+    /// Keeps weights of bf16 in twelve bits each, without loss, where nearly all have one of few exponents: a quarter less to read
+    /// for some work to unpack them, and the same products to the bit.
+    ///
+    /// It pays where weights come from memory, and costs nothing where rows are many. For a machine with tiles
+    /// ([`Level::Amx`]), which read weights as they lie, they stay as they are.
+    #[must_use]
+    pub fn compact(mut self, level: Level) -> Self {
+        if let Panels::Bf16(panels) = &self.panels
+            && level != Level::Amx
+            && let Some(compact) = Compact::new(panels, self.inputs.div_ceil(2))
+        {
+            self.panels = Panels::Compact(compact);
+        }
+        self
+    }
+
     fn bf16_panels(&mut self) -> &mut [[u32; LANES]] {
         match &mut self.panels {
             Panels::Bf16(panels) => panels,
-            Panels::F32(_) => panic!("a matrix that is stored as bf16"),
+            Panels::F32(_) | Panels::Compact(_) => panic!("a matrix that is stored as bf16"),
         }
     }
 
@@ -123,7 +158,7 @@ impl PackedMatrix {
 
     /// Whether the weights are stored as bf16.
     pub fn is_bf16(&self) -> bool {
-        matches!(self.panels, Panels::Bf16(_))
+        matches!(self.panels, Panels::Bf16(_) | Panels::Compact(_))
     }
 
     /// Row `n` as `f32`, into `out` of length `K`: an embedding that shares the head's weights.
@@ -142,11 +177,12 @@ impl PackedMatrix {
             Panels::Bf16(panels) => {
                 let panel = &panels[n / LANES * self.inputs.div_ceil(2)..];
                 for (out, lanes) in out.chunks_mut(2).zip(panel) {
-                    let [low, high] = widen(lanes[n % LANES]);
-                    out[0] = low;
-                    if let Some(out) = out.get_mut(1) {
-                        *out = high;
-                    }
+                    out.copy_from_slice(&widen(lanes[n % LANES])[..out.len()]);
+                }
+            }
+            Panels::Compact(compact) => {
+                for (step, out) in out.chunks_mut(2).enumerate() {
+                    out.copy_from_slice(&widen(compact.pair(n, step))[..out.len()]);
                 }
             }
         }
@@ -157,6 +193,7 @@ impl PackedMatrix {
         match &self.panels {
             Panels::F32(panels) => size_of_val(panels.as_slice()),
             Panels::Bf16(panels) => size_of_val(panels.as_slice()),
+            Panels::Compact(compact) => compact.bytes(),
         }
     }
 

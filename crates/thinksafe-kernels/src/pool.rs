@@ -164,6 +164,34 @@ impl Pool {
         });
     }
 
+    /// Cuts a matrix `[R, C · width]` into blocks: rows that end at `row_ends`, and of these each `width` values. Runs `work` on
+    /// each block, with the indices of its rows and of its columns, on all threads; it gets the block row by row.
+    ///
+    /// # Panics
+    /// If the ends do not rise to the number of rows, or rows are not whole blocks; and as [`split`](Self::split).
+    pub fn for_each_block<T: Send>(
+        &self,
+        matrix: &mut [T],
+        (row_ends, columns, width): (&[usize], usize, usize),
+        work: &(impl Fn(usize, usize, &mut [&mut [T]]) + Sync),
+    ) {
+        let rows = row_ends.last().copied().unwrap_or(0);
+        assert!(
+            row_ends.is_sorted() && matrix.len() == rows * columns * width,
+            "blocks of {width}"
+        );
+        let matrix = SharedSlice::new(matrix);
+        self.split(row_ends.len() * columns, &|blocks| {
+            for block in blocks {
+                let (index, column) = (block / columns, block % columns);
+                let from = if index == 0 { 0 } else { row_ends[index - 1] };
+                let part = |row: usize| matrix.part((row * columns + column) * width, width);
+                let mut rows: Vec<&mut [T]> = (from..row_ends[index]).map(part).collect();
+                work(index, column, &mut rows);
+            }
+        });
+    }
+
     /// Cuts `data` into chunks of `length` and runs `work`, which does little with each value, on each chunk, with its
     /// index, as [`split_light`](Self::split_light).
     ///
@@ -364,6 +392,26 @@ mod tests {
                 assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 50));
             }
         }
+    }
+
+    #[test]
+    fn blocks_are_the_whole_matrix_once() {
+        let mut matrix = vec![0; 5 * 3 * 2];
+        for threads in 1..4 {
+            Pool::new(threads).for_each_block(
+                &mut matrix,
+                (&[2, 2, 5], 3, 2),
+                &|index, column, rows| {
+                    assert_eq!(rows.len(), [2, 0, 3][index]);
+                    for row in rows {
+                        assert_eq!(row.len(), 2);
+                        row.iter_mut().for_each(|value| *value += 10 * index + column + 1);
+                    }
+                },
+            );
+        }
+        let row = |index: usize| [1, 1, 2, 2, 3, 3].map(|column| 3 * (10 * index + column));
+        assert_eq!(matrix, [row(0), row(0), row(2), row(2), row(2)].concat());
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use half::bf16;
 use thinksafe_kernels::{
-    Activation, Arithmetic, Attention, BLOCK, Element, Level, PackedMatrix, Pool, add_matmul,
-    add_rms_norm, attend, block_len, gate, matmul, norm_and_rotate, rms_norm, soft_cap, store_key,
-    store_value,
+    Activation, Arithmetic, Attention, BLOCK, Element, Inputs, Level, PackedMatrix, Pool, Rows,
+    RowsMut, add_matmul, add_rms_norm, attend, block_len, gate, matmul, norm_and_rotate, rms_norm,
+    soft_cap, store,
 };
 
 /// Numbers in [-1, 1) that look random and are the same everywhere.
@@ -61,7 +61,7 @@ fn check_matmul([rows, outputs, inputs]: [usize; 3], half: bool, arithmetic: Ari
     let exact = numbers(outputs * inputs, 1);
     let weights: Vec<f32> = if half { exact.into_iter().map(round).collect() } else { exact };
     let x = numbers(rows * inputs, 2);
-    let rounds = half && arithmetic == Arithmetic::Bf16;
+    let rounds = arithmetic == Arithmetic::Bf16;
     let seen: Vec<f32> = if rounds { x.iter().map(|x| round(*x)).collect() } else { x.clone() };
     let mut expected = vec![0f64; rows * outputs];
     for (m, x) in seen.chunks_exact(inputs).enumerate() {
@@ -74,7 +74,8 @@ fn check_matmul([rows, outputs, inputs]: [usize; 3], half: bool, arithmetic: Ari
     assert_eq!(packed.is_bf16(), half);
     let product = |pool: &Pool| {
         let mut out = vec![f32::NAN; rows * outputs];
-        matmul(pool, &packed, (&x, rows), arithmetic, &mut out);
+        let mut kept = Inputs::new(arithmetic);
+        matmul(pool, &packed, (kept.of(pool, &x, inputs), rows), &mut out);
         out
     };
     // Tiles add in an order of their own.
@@ -89,7 +90,8 @@ fn check_matmul([rows, outputs, inputs]: [usize; 3], half: bool, arithmetic: Ari
     for m in 0..rows {
         let mut alone = vec![0f32; outputs];
         let row = &x[m * inputs..][..inputs];
-        matmul(&Pool::new(1), &packed, (row, 1), arithmetic, &mut alone);
+        let (pool, mut kept) = (Pool::new(1), Inputs::new(arithmetic));
+        matmul(&pool, &packed, (kept.of(&pool, row, inputs), 1), &mut alone);
         assert_eq!(alone, whole[m * outputs..][..outputs], "row {m} alone");
     }
     let mut row = vec![0f32; inputs];
@@ -118,7 +120,7 @@ fn relative_error(level: Level) -> f64 {
     let x = numbers(rows * inputs, 22);
     let mut out = vec![0f32; rows * outputs];
     let packed = PackedMatrix::from_bf16(&weights, outputs, inputs);
-    matmul(&Pool::with_level(1, level), &packed, (&x, rows), Arithmetic::F32, &mut out);
+    matmul(&Pool::with_level(1, level), &packed, (Rows::F32(&x), rows), &mut out);
     let (mut error, mut size) = (0f64, 0f64);
     for (m, x) in x.chunks_exact(inputs).enumerate() {
         for (n, w) in weights.chunks_exact(inputs).enumerate() {
@@ -149,7 +151,7 @@ fn long_sums_are_taken_in_parts() {
     let x = numbers(rows * inputs, 2);
     let product = |pool: &Pool| {
         let mut out = vec![f32::NAN; rows * outputs];
-        matmul(pool, &packed, (&x, rows), Arithmetic::F32, &mut out);
+        matmul(pool, &packed, (Rows::F32(&x), rows), &mut out);
         out
     };
     let expected: Vec<f64> = x
@@ -174,8 +176,8 @@ fn products_are_added_to_what_is_there() {
             for level in Level::available() {
                 let pool = Pool::with_level(2, level);
                 let (mut product, mut sum) = (vec![f32::NAN; there.len()], there.clone());
-                matmul(&pool, &packed, (&x, rows), Arithmetic::F32, &mut product);
-                add_matmul(&pool, &packed, (&x, rows), Arithmetic::F32, &mut sum);
+                matmul(&pool, &packed, (Rows::F32(&x), rows), &mut product);
+                add_matmul(&pool, &packed, (Rows::F32(&x), rows), &mut sum);
                 for ((sum, product), there) in sum.iter().zip(product).zip(&there) {
                     assert!((sum - (product + there)).abs() < 1e-4, "{sum}, {product}, {there}");
                 }
@@ -211,6 +213,67 @@ fn a_matrix_that_is_filled_by_rows_or_columns_is_the_matrix() {
     }
 }
 
+/// Weights as those of models: most near zero, a few large, a few tiny, a few zero.
+fn like_a_models(n: usize) -> Vec<bf16> {
+    let spread = |(at, x): (usize, f32)| match at % 1001 {
+        0 => x * 1e4,
+        1 => x * 1e-30,
+        2 => 0.0,
+        _ => x * 0.05,
+    };
+    numbers(n, 31).into_iter().enumerate().map(spread).map(bf16::from_f32).collect()
+}
+
+#[test]
+fn compact_weights_give_the_same_bits() {
+    for [rows, outputs, inputs] in [
+        [1, 16, 600],
+        [5, 33, 37],
+        [64, 80, 1030],
+        [65, 47, 515],
+        [130, 70, 300],
+        [3, 20, 9001],
+        [70, 20, 9001],
+    ] {
+        let values = like_a_models(outputs * inputs);
+        let plain = PackedMatrix::from_bf16(&values, outputs, inputs);
+        let compact = plain.clone().compact(Level::Portable);
+        assert!(compact.is_bf16() && compact.bytes() * 100 < plain.bytes() * 81);
+        let x = numbers(rows * inputs, 2);
+        let there = numbers(rows * outputs, 3);
+        for pool in pools(&Level::available()) {
+            if pool.level() == Level::Amx && inputs % 32 == 0 {
+                continue;
+            }
+            for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
+                let mut kept = Inputs::new(arithmetic);
+                let x = (kept.of(&pool, &x, inputs), rows);
+                let (mut expected, mut found) = (vec![f32::NAN; there.len()], there.clone());
+                matmul(&pool, &plain, x, &mut expected);
+                matmul(&pool, &compact, x, &mut found);
+                assert_eq!(found, expected, "[{rows}, {outputs}, {inputs}]");
+                (expected, found) = (there.clone(), there.clone());
+                add_matmul(&pool, &plain, x, &mut expected);
+                add_matmul(&pool, &compact, x, &mut found);
+                assert_eq!(found, expected, "[{rows}, {outputs}, {inputs}], added");
+            }
+        }
+        let (mut expected, mut found) = (vec![0f32; inputs], vec![1f32; inputs]);
+        for n in 0..outputs {
+            plain.row(n, &mut expected);
+            compact.row(n, &mut found);
+            assert_eq!(found, expected, "row {n}");
+        }
+    }
+}
+
+#[test]
+fn weights_of_many_exponents_stay_as_they_are() {
+    let all: Vec<bf16> = (0..64 * 512).map(|at| bf16::from_bits((at % 0x7F80) as u16)).collect();
+    let plain = PackedMatrix::from_bf16(&all, 64, 512);
+    assert_eq!(plain.clone().compact(Level::Portable).bytes(), plain.bytes());
+}
+
 #[test]
 fn bf16_weights_are_packed_alike_from_both_formats() {
     let weights: Vec<bf16> = numbers(35 * 7, 13).into_iter().map(bf16::from_f32).collect();
@@ -238,7 +301,7 @@ fn norms() {
         let expected: Vec<f64> = x.chunks(width).flat_map(|x| norm(&wide(x))).collect();
         check(&expected, 2e-6, |pool| {
             let mut out = vec![0f32; x.len()];
-            rms_norm(pool, &x, &weight, 1e-6, &mut out);
+            rms_norm(pool, &x, (&weight, 1e-6), RowsMut::F32(&mut out));
             out
         });
         for multiplier in [1.0, 0.22] {
@@ -246,10 +309,39 @@ fn norms() {
             let expected: Vec<f64> = sum.chunks(width).flat_map(|x| norm(&wide(x))).collect();
             check(&expected, 2e-6, |pool| {
                 let (mut x, mut out) = (x.clone(), vec![0f32; x.len()]);
-                add_rms_norm(pool, &mut x, (&delta, multiplier), (&weight, 1e-6), &mut out);
+                let rows = RowsMut::F32(&mut out);
+                add_rms_norm(pool, &mut x, (&delta, multiplier), (&weight, 1e-6), rows);
                 assert_eq!(x, sum);
                 out
             });
+        }
+    }
+}
+
+#[test]
+fn results_that_products_read_are_those_of_f32_rounded() {
+    for (rows, width) in [(1, 2), (3, 37), (5, 96), (40, 1024)] {
+        let (x, delta) = (numbers(rows * width, 3), numbers(rows * width, 4));
+        let (weight, gate_up) = (numbers(width, 5), numbers(2 * rows * width, 6));
+        for pool in pools(&Level::available()) {
+            let kernel = |which: usize, out: RowsMut<'_>| match which {
+                0 => rms_norm(&pool, &x, (&weight, 1e-6), out),
+                1 => {
+                    add_rms_norm(&pool, &mut x.clone(), (&delta, 0.5), (&weight, 1e-6), out);
+                }
+                _ => gate(&pool, Activation::Silu, (&gate_up, rows), out),
+            };
+            for which in 0..3 {
+                let mut wide = vec![f32::NAN; rows * width];
+                kernel(which, RowsMut::F32(&mut wide));
+                let mut kept = Inputs::new(Arithmetic::Bf16);
+                kernel(which, kept.rows_mut(rows, width));
+                let mut row = vec![f32::NAN; width];
+                for (index, wide) in wide.chunks(width).enumerate() {
+                    kept.rows().part(index..rows, width).row(0, &mut row);
+                    assert!(wide.iter().zip(&row).all(|(x, y)| bf16::from_f32(*x).to_f32() == *y));
+                }
+            }
         }
     }
 }
@@ -274,7 +366,7 @@ fn gates() {
             .collect();
         check(&expected, 1e-4, |pool| {
             let mut out = vec![0f32; 3 * 45];
-            gate(pool, activation, &gate_up, 3, &mut out);
+            gate(pool, activation, (&gate_up, 3), RowsMut::F32(&mut out));
             out
         });
     }
@@ -369,8 +461,9 @@ fn check_attention<C: Element>(
     // What lies behind the last position must not be read.
     let mut blocks = vec![vec![C::from_f32(f32::NAN); block_len(d)]; length.div_ceil(BLOCK)];
     for s in 0..length {
-        store_key(&mut blocks[s / BLOCK], s % BLOCK, &k[s * d..][..d]);
-        store_value(&mut blocks[s / BLOCK], s % BLOCK, &v[s * d..][..d]);
+        let level = Level::available()[s % Level::available().len()];
+        let (key, value) = (&k[s * d..][..d], &v[s * d..][..d]);
+        store(level, &mut blocks[s / BLOCK], s % BLOCK, [key, value]);
     }
     let windows: Vec<_> = (0..queries).map(|i| first.max(i)..(length - i).max(i + 1)).collect();
     let query = |i: usize| &q[i * d..][..d];
@@ -383,13 +476,13 @@ fn check_attention<C: Element>(
     let run = |pool: &Pool, which: std::ops::Range<usize>| {
         let mut out = vec![f32::NAN; which.len() * d];
         let attention = Attention {
-            q: &q[which.start * d..which.end * d],
+            q: &q[which.start * d..which.end * d].chunks(d).collect::<Vec<_>>(),
             head_dim: d,
             scale: 0.3,
             softcap,
             blocks: &blocks,
             windows: &windows[which],
-            out: &mut out,
+            out: &mut out.chunks_mut(d).collect::<Vec<_>>(),
         };
         attend(pool.level(), attention);
         out

@@ -113,13 +113,13 @@ impl Base<'_> {
         case
     }
 
-    /// A step of as many tokens as the shape can take beside whole logits. With checkpointing, ours recomputes about half of
-    /// the layers: the peers have no such setting, and take more memory than that with all of theirs recomputed.
+    /// A step of as many tokens as the shape can take beside whole logits. With checkpointing, ours recomputes some of the
+    /// layers: the peers have no such setting, and take more memory than that with all of theirs recomputed.
     fn train(&self, context: usize, checkpointing: bool) -> Case {
         let (tokens, layers) = match self.shape {
             "tiny" => (2048, "3"),
             "small" => (2048, "5"),
-            _ => (1024, "14"),
+            _ => (1024, "21"),
         };
         let both = json!({"batch": tokens / context, "context": context,
             "checkpointing": checkpointing});

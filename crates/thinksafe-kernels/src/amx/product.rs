@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::config::{Config, release};
-use super::split::Inputs;
 use super::terms::{Operands, Terms};
 use super::{INPUTS, InputTile, PanelTile, TILE};
 use crate::LANES;
@@ -29,42 +28,39 @@ thread_local! {
 /// [`divides`](super::divides) into tiles. Sums take the place of what is in `out`, or are added to it.
 pub(crate) fn multiply<T: Terms>(
     pool: &Pool,
-    (x, inputs): (&[f32], usize),
+    (x, inputs): (&[T::Input], usize),
     (panels, outputs): (&[[u32; LANES]], usize),
     (out, add): (&SharedSlice<'_, f32>, bool),
 ) {
     let panels = panels.as_chunks().0;
     let turns = inputs / INPUTS;
     INPUT_TILES.with_borrow_mut(|tiles| {
-        for (slab, x) in x.chunks(ROWS * inputs).enumerate() {
-            let tiles = match T::PARTS {
-                1 => input_tiles::<1>(pool, (x, turns), tiles),
-                _ => input_tiles::<3>(pool, (x, turns), tiles),
-            };
-            let (first, rows) = (slab * ROWS, x.len() / inputs);
+        let pitch = turns * T::PITCH;
+        for (slab, x) in x.chunks(ROWS * pitch).enumerate() {
+            let tiles = input_tiles::<T>(pool, (x, turns), tiles);
+            let (first, rows) = (slab * ROWS, x.len() / pitch);
             Product { tiles, first, rows, panels, turns, outputs, out, add }.multiply::<T>(pool);
         }
     });
 }
 
-/// `[M, K]` as `[ceil(M / 16), turns, PARTS]` tiles; rows behind the last are what they were.
-fn input_tiles<'t, const PARTS: usize>(
+/// Rows as `[ceil(M / 16), turns, PARTS]` tiles; rows behind the last are what they were.
+fn input_tiles<'t, T: Terms>(
     pool: &Pool,
-    (x, turns): (&[f32], usize),
+    (x, turns): (&[T::Input], usize),
     tiles: &'t mut Vec<InputTile>,
 ) -> &'t [InputTile] {
-    let height = TILE * turns * INPUTS;
+    let height = TILE * turns * T::PITCH;
     let blocks = x.len().div_ceil(height);
-    let length = blocks * turns * PARTS;
-    tiles.resize(length.max(tiles.len()), [[0; INPUTS]; TILE]);
-    let tiles = &mut tiles[..length];
+    let width = turns * T::PARTS;
+    tiles.resize((blocks * width).max(tiles.len()), [[0; INPUTS]; TILE]);
+    let tiles = &mut tiles[..blocks * width];
     let level = pool.level();
-    let shared = SharedSlice::new(tiles.as_chunks_mut().0);
+    let shared = SharedSlice::new(tiles);
     pool.split_light(blocks, x.len(), &|blocks| {
         for block in blocks {
             let x = &x[block * height..];
-            let x = &x[..x.len().min(height)];
-            level.run(Inputs::<PARTS> { x, tiles: shared.part(block * turns, turns) });
+            T::fill(level, &x[..x.len().min(height)], shared.part(block * width, width));
         }
     });
     tiles

@@ -1,9 +1,8 @@
-//! Tiles of inputs: rounded to bf16, or split into three bf16 whose sum they are.
+//! Tiles of inputs: bf16 as they are, f32 split into three bf16 whose sum they are.
 
 use super::{INPUTS, InputTile};
 use crate::lanes::Lanes;
 use crate::level::Kernel;
-use crate::round::bf16_bits;
 
 /// The upper half of an f32: a bf16.
 const HIGH: u32 = 0xFFFF_0000;
@@ -25,24 +24,38 @@ fn take(rest: &mut f32, part: usize) -> u32 {
     taken
 }
 
-/// At most sixteen rows `[M, K]` into tiles `[K / 32, PARTS]`; one part is rounded, three are split.
-pub(super) struct Inputs<'a, const PARTS: usize> {
-    pub(super) x: &'a [f32],
-    pub(super) tiles: &'a mut [[InputTile; PARTS]],
+/// At most sixteen rows `[M, K / 2]` of pairs into tiles `[K / 32]`.
+pub(super) struct Pairs<'a> {
+    pub(super) x: &'a [u32],
+    pub(super) tiles: &'a mut [InputTile],
 }
 
-impl<const PARTS: usize> Kernel for Inputs<'_, PARTS> {
+impl Kernel for Pairs<'_> {
+    #[inline(always)]
+    fn run<V: Lanes>(self) {
+        let Self { x, tiles } = self;
+        for (row, x) in x.chunks_exact(tiles.len() * INPUTS / 2).enumerate() {
+            for (tile, x) in tiles.iter_mut().zip(x.as_chunks::<{ INPUTS / 2 }>().0) {
+                for (bits, pair) in tile[row].as_chunks_mut().0.iter_mut().zip(x) {
+                    *bits = [*pair as u16, (*pair >> 16) as u16];
+                }
+            }
+        }
+    }
+}
+
+/// At most sixteen rows `[M, K]` of f32 into tiles `[K / 32, 3]`.
+pub(super) struct Split<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) tiles: &'a mut [[InputTile; 3]],
+}
+
+impl Kernel for Split<'_> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let Self { x, tiles } = self;
         for (row, x) in x.chunks_exact(tiles.len() * INPUTS).enumerate() {
             for (tiles, x) in tiles.iter_mut().zip(x.as_chunks::<INPUTS>().0) {
-                if PARTS == 1 {
-                    for (bits, x) in tiles[0][row].iter_mut().zip(x) {
-                        *bits = bf16_bits(*x) as u16;
-                    }
-                    continue;
-                }
                 let mut rest = *x;
                 for (part, tile) in tiles.iter_mut().enumerate() {
                     for (bits, rest) in tile[row].iter_mut().zip(&mut rest) {

@@ -2,6 +2,10 @@
 
 use std::arch::asm;
 
+use super::split::{Pairs, Split};
+use super::{INPUTS, InputTile};
+use crate::level::Level;
+
 /// Where the operands of four tiles of sums begin, and where the sums are.
 pub(crate) struct Operands {
     /// Tiles `[turns, PARTS]` of each block of rows; the first twice if there is one.
@@ -20,8 +24,17 @@ pub(crate) struct Operands {
 
 /// In which parts inputs are multiplied, smallest first.
 pub(crate) trait Terms {
+    /// Of what rows consist.
+    type Input: Sync;
+
+    /// How many of these a row has a turn.
+    const PITCH: usize;
+
     /// Tiles of inputs a turn.
     const PARTS: usize;
+
+    /// At most sixteen rows into tiles `[turns, PARTS]`.
+    fn fill(level: Level, x: &[Self::Input], tiles: &mut [InputTile]);
 
     /// Adds the products of two blocks of rows with two panels.
     ///
@@ -55,7 +68,15 @@ macro_rules! by_one_part {
 }
 
 impl Terms for Bf16 {
+    type Input = u32;
+
+    const PITCH: usize = INPUTS / 2;
+
     const PARTS: usize = 1;
+
+    fn fill(level: Level, x: &[u32], tiles: &mut [InputTile]) {
+        level.run(Pairs { x, tiles });
+    }
 
     unsafe fn add_two_by_two(operands: &Operands) {
         // SAFETY: by the caller; fetching ahead reads nothing. Inputs need not stay in the cache.
@@ -103,7 +124,15 @@ macro_rules! by_three_parts {
 }
 
 impl Terms for InputF32 {
+    type Input = f32;
+
+    const PITCH: usize = INPUTS;
+
     const PARTS: usize = 3;
+
+    fn fill(level: Level, x: &[f32], tiles: &mut [InputTile]) {
+        level.run(Split { x, tiles: tiles.as_chunks_mut().0 });
+    }
 
     unsafe fn add_two_by_two(operands: &Operands) {
         // SAFETY: by the caller; fetching ahead reads nothing.

@@ -10,19 +10,10 @@ use crate::lanes::Lanes;
 use crate::level::Kernel;
 use crate::softcap::capped;
 
-/// Memory of a tile, reused by the next.
-#[derive(Default)]
-pub(super) struct Scratch {
-    /// `[D, Q]`: a step along the heads reads all queries side by side.
-    q: Vec<f32>,
-    /// `[blocks, Q, 16]`: scores, then weights.
-    scores: Vec<f32>,
-}
-
 /// One, two, four or eight queries.
-pub(super) struct Tile<'a, C> {
+pub(super) struct Tile<'a, 'o, C> {
     /// `[Q, D]`.
-    pub(super) q: &'a [f32],
+    pub(super) q: &'a [&'a [f32]],
     pub(super) head_dim: usize,
     pub(super) scale: f32,
     pub(super) softcap: Option<f32>,
@@ -30,15 +21,16 @@ pub(super) struct Tile<'a, C> {
     pub(super) windows: &'a [Range<usize>],
     /// What the windows span.
     pub(super) positions: Range<usize>,
-    pub(super) scratch: &'a mut Scratch,
+    /// Memory for `[blocks, Q, 16]`, reused by the next tile.
+    pub(super) scores: &'a mut Vec<f32>,
     /// `[Q, D]`.
-    pub(super) out: &'a mut [f32],
+    pub(super) out: &'a mut [&'o mut [f32]],
 }
 
 /// Scores or weights of `Q` queries for the positions of a block.
 type BlockScores<const Q: usize> = [[f32; BLOCK]; Q];
 
-impl<C: Stored> Kernel for Tile<'_, C> {
+impl<C: Stored> Kernel for Tile<'_, '_, C> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         // As many scores at a time as registers hold, and enough to hide the latency of each.
@@ -53,18 +45,17 @@ impl<C: Stored> Kernel for Tile<'_, C> {
     }
 }
 
-impl<C: Stored> Tile<'_, C> {
+impl<C: Stored> Tile<'_, '_, C> {
     /// For `Q` queries, whose scores are computed `B` blocks at a time.
     #[inline(always)]
     fn attend<V: Lanes, const Q: usize, const B: usize>(self) {
-        let Self { q, head_dim, scale, softcap, blocks, windows, positions, scratch, out } = self;
+        let Self { q, head_dim, scale, softcap, blocks, windows, positions, scores, out } = self;
         let read = positions.start / BLOCK..positions.end.div_ceil(BLOCK);
         let first = read.start * BLOCK;
         let blocks = &blocks[read];
-        let q = transposed::<Q>(q, head_dim, &mut scratch.q);
         let length = blocks.len() * Q * BLOCK;
-        scratch.scores.resize(length.max(scratch.scores.len()), 0.0);
-        let scores = scratch.scores[..length].as_chunks_mut().0.as_chunks_mut::<Q>().0;
+        scores.resize(length.max(scores.len()), 0.0);
+        let scores = scores[..length].as_chunks_mut().0.as_chunks_mut::<Q>().0;
         let whole = blocks.len() / B * B;
         for at in (0..whole).step_by(B) {
             score::<V, C, Q, B>(q, &blocks[at..], scale, &mut scores[at..]);
@@ -92,43 +83,31 @@ impl<C: Stored> Tile<'_, C> {
     }
 }
 
-/// `[Q, D]` as `[D, Q]`.
-#[inline(always)]
-fn transposed<'t, const Q: usize>(
-    q: &[f32],
-    head_dim: usize,
-    to: &'t mut Vec<f32>,
-) -> &'t [[f32; Q]] {
-    to.resize(q.len().max(to.len()), 0.0);
-    let to = to[..q.len()].as_chunks_mut::<Q>().0;
-    for (i, q) in q.chunks_exact(head_dim).enumerate().take(Q) {
-        for (to, q) in to.iter_mut().zip(q) {
-            to[i] = *q;
-        }
-    }
-    to
-}
-
 /// Scores of the first `B` blocks for `Q` queries.
 #[inline(always)]
 fn score<V: Lanes, C: Stored, const Q: usize, const B: usize>(
-    q: &[[f32; Q]],
+    q: &[&[f32]],
     blocks: &[KvBlock<'_, C>],
     scale: f32,
     scores: &mut [BlockScores<Q>],
 ) {
+    let dim = q[0].len();
+    let mut queries: [&[f32]; Q] = [&[]; Q];
+    for i in 0..Q {
+        queries[i] = &q[i][..dim];
+    }
     let mut keys: [&[[C; LANES]]; B] = [&[]; B];
     for b in 0..B {
-        keys[b] = &blocks[b].as_chunks().0[..q.len()];
+        keys[b] = &blocks[b].as_chunks().0[..dim];
     }
     let mut sums = [[V::splat(0.0); B]; Q];
-    for d in 0..q.len() {
+    for d in 0..dim {
         let mut key = [V::splat(0.0); B];
         for b in 0..B {
             key[b] = C::lanes::<V>(&keys[b][d]);
         }
         for i in 0..Q {
-            let q = V::splat(q[d][i]);
+            let q = V::splat(queries[i][d]);
             for b in 0..B {
                 sums[i][b] = key[b].mul_add(q, sums[i][b]);
             }
@@ -199,7 +178,7 @@ fn mix<V: Lanes, C: Stored, const Q: usize, const W: usize>(
     positions: &Range<usize>,
     weights: &[BlockScores<Q>],
     (lane, head_dim, shares): (usize, usize, [f32; Q]),
-    out: &mut [f32],
+    out: &mut [&mut [f32]],
 ) -> usize {
     let vectors = padded(head_dim) / LANES;
     let mut sums = [[V::splat(0.0); W]; Q];
@@ -221,7 +200,7 @@ fn mix<V: Lanes, C: Stored, const Q: usize, const W: usize>(
             }
         }
     }
-    for (i, out) in out.chunks_exact_mut(head_dim).enumerate().take(Q) {
+    for (i, out) in out.iter_mut().enumerate().take(Q) {
         for (w, out) in out[lane..].chunks_mut(LANES).enumerate().take(W) {
             let mut mixed = [0f32; LANES];
             sums[i][w].mul(V::splat(shares[i])).store(&mut mixed);

@@ -6,16 +6,51 @@
 )]
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512bh, __m512i, _mm_loadu_si128, _mm256_and_si256, _mm256_castsi256_ps,
-    _mm256_cvtepu16_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm512_and_si512,
-    _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_storeu_ps,
+    __m256, __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128, _mm_prefetch,
+    _mm_set1_epi8, _mm_srli_epi16, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_mul_ps, _mm256_or_si256, _mm256_set_m128i, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_storeu_ps,
+    _mm256_storeu_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8, _mm512_and_si512,
+    _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use super::Lanes;
 use crate::LANES;
+use crate::pack::{CompactStep, Exponents};
+use crate::round::round_pairs;
+
+/// How many steps ahead compact weights are fetched: one stream is too little for the processor to keep the memory busy.
+const AHEAD: usize = 192;
+
+/// One step of compact panels by the instructions of AVX2: both bytes of each weight are looked up, then interleaved.
+#[inline(always)]
+fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
+    // SAFETY: as of all blocks of this module.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(step).wrapping_add(AHEAD).cast());
+        let codes = _mm_loadu_si128(step.codes.as_ptr().cast());
+        let number = _mm_set1_epi8(0xF);
+        let low = _mm_and_si128(codes, number);
+        let high = _mm_and_si128(_mm_srli_epi16::<4>(codes), number);
+        let numbers = _mm256_set_m128i(high, low);
+        let rest = _mm256_loadu_si256(step.rest.as_ptr().cast());
+        // Not by a function or closure, into which instructions are not inlined.
+        let high = _mm_loadu_si128(exponents.high.as_ptr().cast());
+        let low = _mm_loadu_si128(exponents.low.as_ptr().cast());
+        let high = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(high), numbers);
+        let low = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(low), numbers);
+        let sign = _mm256_and_si256(rest, _mm256_set1_epi8(0x80_u8.cast_signed()));
+        let fraction = _mm256_and_si256(rest, _mm256_set1_epi8(0x7F));
+        let high = _mm256_or_si256(high, sign);
+        let low = _mm256_or_si256(low, fraction);
+        let to = pairs.as_mut_ptr();
+        _mm256_storeu_si256(to.cast(), _mm256_unpacklo_epi8(low, high));
+        _mm256_storeu_si256(to.add(LANES / 2).cast(), _mm256_unpackhi_epi8(low, high));
+    }
+}
 
 /// Lanes of AVX2: two registers.
 #[derive(Clone, Copy)]
@@ -74,6 +109,11 @@ impl Lanes for Ymm {
             let a = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(a));
             Self([a, _mm256_castsi256_ps(_mm256_slli_epi32::<16>(b))])
         }
+    }
+
+    #[inline(always)]
+    fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
+        unpack(step, exponents, pairs);
     }
 
     #[inline(always)]
@@ -144,6 +184,11 @@ impl<const BF16: bool> Lanes for Zmm<BF16> {
     }
 
     #[inline(always)]
+    fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
+        unpack(step, exponents, pairs);
+    }
+
+    #[inline(always)]
     fn mul_add(self, x: Self, sum: Self) -> Self {
         // SAFETY: see above.
         unsafe { Self(_mm512_fmadd_ps(self.0, x.0, sum.0)) }
@@ -153,6 +198,21 @@ impl<const BF16: bool> Lanes for Zmm<BF16> {
     fn mul(self, factor: Self) -> Self {
         // SAFETY: see above.
         unsafe { Self(_mm512_mul_ps(self.0, factor.0)) }
+    }
+
+    #[inline(always)]
+    fn round_pairs(values: &[f32; 2 * LANES], pairs: &mut [u32; LANES]) {
+        if !BF16 {
+            return round_pairs(values, pairs);
+        }
+        // SAFETY: see above; every pair is a bit pattern.
+        unsafe {
+            let first = _mm512_loadu_ps(values.as_ptr());
+            let second = _mm512_loadu_ps(values.as_ptr().add(LANES));
+            let rounded = _mm512_cvtne2ps_pbh(second, first);
+            let rounded = std::mem::transmute::<__m512bh, __m512i>(rounded);
+            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), rounded);
+        }
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use thinksafe_kernels::{
-    Arithmetic, Element, PackedMatrix, Pool, Scan, add_rms_norm, matmul, rms_norm, soft_cap,
+    Element, PackedMatrix, Pool, Rows, Scan, add_rms_norm, matmul, rms_norm, soft_cap,
 };
 
 use crate::cpu::layer::{Heads, Layer, Scratch};
@@ -44,7 +44,6 @@ pub(crate) struct CpuDecoder {
     /// The soft cap of logits.
     pub(super) logit_cap: Option<f32>,
     pub(super) heads: Heads,
-    pub(super) arithmetic: Arithmetic,
     /// D / 2.
     pub(super) frequencies: Vec<f32>,
     pub(super) scratch: Scratch,
@@ -66,10 +65,11 @@ impl CpuDecoder {
         if rows.is_empty() {
             return Vec::new();
         }
-        self.run(pool, store, rows);
-        let wanted = &self.scratch.normed;
-        let mut logits = vec![0f32; wanted.len() / self.norm.len() * self.head.outputs()];
-        self.project(pool, wanted, &mut logits);
+        let wanted = self.run(pool, store, rows);
+        let mut logits = vec![0f32; wanted * self.head.outputs()];
+        if wanted > 0 {
+            self.project(pool, (self.scratch.normed.rows(), wanted), &mut logits);
+        }
         logits
     }
 
@@ -89,11 +89,11 @@ impl CpuDecoder {
         let (width, vocab) = (self.norm.len(), self.head.outputs());
         let mut logits = vec![0f32; rows.len().min(PROJECTED) * vocab];
         let mut found = vec![0f64; rows.len()];
-        let parts = self.scratch.normed.chunks(PROJECTED * width);
-        let parts = parts.zip(following.chunks(PROJECTED)).zip(found.chunks_mut(PROJECTED));
-        for ((hidden, following), found) in parts {
+        let parts = following.chunks(PROJECTED).zip(found.chunks_mut(PROJECTED));
+        for (from, (following, found)) in (0..).step_by(PROJECTED).zip(parts) {
             let logits = &mut logits[..following.len() * vocab];
-            self.project(pool, hidden, logits);
+            let hidden = self.scratch.normed.rows().part(from..from + found.len(), width);
+            self.project(pool, (hidden, found.len()), logits);
             let ends: Vec<usize> = (1..=found.len()).collect();
             pool.for_each_part(found, &ends, &|row, found| {
                 let logits = &logits[row * vocab..][..vocab];
@@ -106,9 +106,8 @@ impl CpuDecoder {
     }
 
     /// `[R, E]` to `[R, V]`.
-    fn project(&self, pool: &Pool, hidden: &[f32], logits: &mut [f32]) {
-        let rows = hidden.len() / self.norm.len();
-        matmul(pool, &self.head, (hidden, rows), self.arithmetic, logits);
+    fn project(&self, pool: &Pool, hidden: (Rows<'_>, usize), logits: &mut [f32]) {
+        matmul(pool, &self.head, hidden, logits);
         if self.logit_divisor != 1.0 {
             for logit in &mut *logits {
                 *logit /= self.logit_divisor;
@@ -119,24 +118,26 @@ impl CpuDecoder {
         }
     }
 
-    /// Runs the rows through all layers and leaves the normalised states of those whose logits are wanted in `normed`.
+    /// Runs the rows through all layers and leaves the normalised states of those whose logits are wanted in `normed`;
+    /// returns how many that are.
     ///
     /// Of the last layer the others leave keys and values, and no more: nothing would read it.
-    fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) {
+    fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) -> usize {
         self.embed(rows);
         self.turn(pool, rows);
         self.scratch.tiles.arrange(self.heads, rows);
-        let by = (pool, self.heads, self.arithmetic);
+        let by = (pool, self.heads);
         let Heads { epsilon, residual, .. } = self.heads;
-        let scratch = &mut self.scratch;
+        let (scratch, width) = (&mut self.scratch, self.norm.len());
         let mut rows = Cow::Borrowed(rows);
         for (index, layer) in self.layers.iter().enumerate() {
             let norm = (layer.input_norm.as_slice(), epsilon);
+            let out = scratch.normed.rows_mut(rows.len(), width);
             if index == 0 {
-                rms_norm(pool, &scratch.x, norm.0, norm.1, &mut scratch.normed);
+                rms_norm(pool, &scratch.x, norm, out);
             } else {
                 let delta = (scratch.delta.as_slice(), residual);
-                add_rms_norm(pool, &mut scratch.x, delta, norm, &mut scratch.normed);
+                add_rms_norm(pool, &mut scratch.x, delta, norm, out);
             }
             layer.keep(by, (&rows, &self.turns), store.layer_mut(index), scratch);
             if index + 1 == self.layers.len() && !rows.iter().all(|row| row.logits) {
@@ -145,19 +146,20 @@ impl CpuDecoder {
                 scratch.tiles.arrange(self.heads, &rows);
             }
             if rows.is_empty() {
-                return;
+                return 0;
             }
             layer.forward(by, &rows, store.layer(index), scratch);
         }
         let norm = (self.norm.as_slice(), epsilon);
         let delta = (scratch.delta.as_slice(), residual);
-        add_rms_norm(pool, &mut scratch.x, delta, norm, &mut scratch.normed);
+        let out = scratch.normed.rows_mut(rows.len(), width);
+        add_rms_norm(pool, &mut scratch.x, delta, norm, out);
+        rows.len()
     }
 
     fn embed(&mut self, rows: &[Row<'_>]) {
         let width = self.norm.len();
         self.scratch.x.resize(rows.len() * width, 0.0);
-        self.scratch.normed.resize(rows.len() * width, 0.0);
         self.scratch.adapters.clear();
         self.scratch.adapters.extend(rows.iter().map(|row| row.adapter));
         let embedding = self.embedding.as_ref().unwrap_or(&self.head);

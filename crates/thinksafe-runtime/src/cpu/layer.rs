@@ -1,7 +1,8 @@
 //! One decoder layer of a step.
 
 use thinksafe_kernels::{
-    Activation, Arithmetic, Element, Pool, add_rms_norm, gate, norm_and_rotate, rms_norm,
+    Activation, Arithmetic, Element, Inputs, Pool, RowsMut, add_rms_norm, gate, norm_and_rotate,
+    rms_norm,
 };
 
 use crate::cpu::attention::{Tiles, keep};
@@ -56,26 +57,45 @@ impl Heads {
 }
 
 /// Memory of a step, reused by the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scratch {
     /// The residual stream `[R, E]`.
     pub(crate) x: Vec<f32>,
     /// The stream normalised for the next block.
-    pub(crate) normed: Vec<f32>,
+    pub(crate) normed: Inputs,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
+    /// `mixed` as the output projection reads it.
+    rounded: Inputs,
     pub(crate) delta: Vec<f32>,
     gate_up: Vec<f32>,
-    gated: Vec<f32>,
+    gated: Inputs,
     /// The adapter of each row.
     pub(crate) adapters: Vec<Option<usize>>,
     pub(crate) tiles: Tiles,
 }
 
 impl Scratch {
+    /// For products in some arithmetic.
+    pub(crate) fn new(arithmetic: Arithmetic) -> Self {
+        let inputs = || Inputs::new(arithmetic);
+        Self {
+            x: Vec::new(),
+            normed: inputs(),
+            qkv: Vec::new(),
+            mixed: Vec::new(),
+            rounded: inputs(),
+            delta: Vec::new(),
+            gate_up: Vec::new(),
+            gated: inputs(),
+            adapters: Vec::new(),
+            tiles: Tiles::default(),
+        }
+    }
+
     /// Leaves only the rows whose logits are wanted.
     pub(crate) fn narrow(&mut self, rows: &[Row<'_>]) {
-        for values in [&mut self.x, &mut self.normed, &mut self.qkv] {
+        for values in [&mut self.x, &mut self.qkv] {
             narrow(values, rows);
         }
         let mut wanted = rows.iter().map(|row| row.logits);
@@ -98,13 +118,13 @@ impl Layer {
     /// Queries, keys and values of the rows in `normed`, of which the store keeps keys and values.
     pub(crate) fn keep<C: Element>(
         &self,
-        (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
+        (pool, heads): (&Pool, Heads),
         (rows, turns): (&[Row<'_>], &[f32]),
         store: &mut [HeadBlocks<C>],
         scratch: &mut Scratch,
     ) {
         let Scratch { normed, qkv, adapters, .. } = scratch;
-        self.qkv.forward((pool, arithmetic), (normed, adapters), qkv);
+        self.qkv.forward(pool, (normed.rows(), adapters), qkv);
         self.rotate(pool, heads, turns, qkv);
         keep((pool, heads), rows, qkv, store);
     }
@@ -114,23 +134,25 @@ impl Layer {
     /// attend to is in the store.
     pub(crate) fn forward<C: Element>(
         &self,
-        (pool, heads, arithmetic): (&Pool, Heads, Arithmetic),
+        (pool, heads): (&Pool, Heads),
         rows: &[Row<'_>],
         store: &[HeadBlocks<C>],
         scratch: &mut Scratch,
     ) {
-        let Scratch { x, normed, qkv, mixed, delta, gate_up, gated, adapters, tiles } = scratch;
-        let (count, by) = (rows.len(), (pool, arithmetic));
-        tiles.attend((pool, heads), (rows, self.window), store, qkv, mixed);
-        self.o.forward(by, (mixed, adapters), delta);
+        let Scratch { x, normed, qkv, mixed, rounded, delta, gate_up, gated, .. } = scratch;
+        let (count, adapters) = (rows.len(), scratch.adapters.as_slice());
+        scratch.tiles.attend((pool, heads), (rows, self.window), store, qkv, mixed);
+        let attended = rounded.of(pool, mixed, self.o.weight.inputs());
+        self.o.forward(pool, (attended, adapters), delta);
         normalise((pool, heads), self.after_attention.as_deref(), delta, mixed);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
-        add_rms_norm(pool, x, (delta, heads.residual), norm, normed);
-        self.gate_up.forward(by, (normed, adapters), gate_up);
-        gated.resize(gate_up.len() / 2, 0.0);
-        gate(pool, self.activation, gate_up, count, gated);
-        self.down.forward(by, (gated, adapters), delta);
-        normalise((pool, heads), self.after_mlp.as_deref(), delta, gated);
+        let out = normed.rows_mut(count, norm.0.len());
+        add_rms_norm(pool, x, (delta, heads.residual), norm, out);
+        self.gate_up.forward(pool, (normed.rows(), adapters), gate_up);
+        let out = gated.rows_mut(count, self.down.weight.inputs());
+        gate(pool, self.activation, (gate_up, count), out);
+        self.down.forward(pool, (gated.rows(), adapters), delta);
+        normalise((pool, heads), self.after_mlp.as_deref(), delta, mixed);
     }
 
     /// Normalises and rotates the query and key heads in place.
@@ -156,7 +178,7 @@ fn normalise(
 ) {
     if let Some(weight) = norm {
         spare.resize(delta.len(), 0.0);
-        rms_norm(pool, delta, weight, heads.epsilon, spare);
+        rms_norm(pool, delta, (weight, heads.epsilon), RowsMut::F32(spare));
         std::mem::swap(delta, spare);
     }
 }

@@ -1,6 +1,6 @@
 //! Projections of a step: a packed matrix, its bias, and the low-rank deltas of the adapters.
 
-use thinksafe_kernels::{Arithmetic, PackedMatrix, Pool, matmul};
+use thinksafe_kernels::{PackedMatrix, Pool, Rows, matmul};
 
 use crate::cpu::low_rank::Deltas;
 
@@ -16,13 +16,13 @@ impl Linear {
     /// `out = x · weightᵀ + bias (+ the delta of the row's adapter)`, for `x` of `[rows, in]`.
     pub(crate) fn forward(
         &self,
-        (pool, arithmetic): (&Pool, Arithmetic),
-        (x, adapters): (&[f32], &[Option<usize>]),
+        pool: &Pool,
+        (x, adapters): (Rows<'_>, &[Option<usize>]),
         out: &mut Vec<f32>,
     ) {
         let rows = adapters.len();
         out.resize(rows * self.weight.outputs(), 0.0);
-        matmul(pool, &self.weight, (x, rows), arithmetic, out);
+        matmul(pool, &self.weight, (x, rows), out);
         if let Some(bias) = &self.bias {
             for out in out.chunks_exact_mut(bias.len()) {
                 for (out, bias) in out.iter_mut().zip(bias) {

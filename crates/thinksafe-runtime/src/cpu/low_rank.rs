@@ -1,6 +1,8 @@
 //! Low-rank deltas: what adapters add to projections of the same input, with no merged copy of the weights.
 
-use thinksafe_kernels::{Arithmetic, PackedMatrix, Pool, matmul};
+use std::borrow::Cow;
+
+use thinksafe_kernels::{PackedMatrix, Pool, Rows, matmul};
 
 /// The adapters of a projection; a row of a step is computed with one of them or with none.
 #[derive(Debug, Default)]
@@ -16,7 +18,7 @@ impl Deltas {
     pub(crate) fn add_to(
         &self,
         pool: &Pool,
-        x: &[f32],
+        x: Rows<'_>,
         adapters: &[Option<usize>],
         out: &mut [f32],
     ) {
@@ -55,25 +57,18 @@ impl LowRank {
     }
 
     /// Adds what the adapter makes of some rows of `x` to the same rows of `out`, of `of` rows in all.
-    fn add_to(&self, pool: &Pool, x: &[f32], (rows, of): (&[usize], usize), out: &mut [f32]) {
+    fn add_to(&self, pool: &Pool, x: Rows<'_>, (rows, of): (&[usize], usize), out: &mut [f32]) {
         let (ranks, width) = (self.a.outputs(), out.len() / of);
-        let gathered: Vec<f32>;
-        let x = if rows.len() == of {
-            x
-        } else {
-            let row = |row: &usize| &x[row * self.a.inputs()..][..self.a.inputs()];
-            gathered = rows.iter().flat_map(row).copied().collect();
-            &gathered
-        };
+        let x = gathered(x, (rows, of), self.a.inputs());
         let mut reduced = vec![0f32; rows.len() * ranks];
-        matmul(pool, &self.a, (x, rows.len()), Arithmetic::F32, &mut reduced);
+        matmul(pool, &self.a, (Rows::F32(&x), rows.len()), &mut reduced);
         let mut from = 0;
         for (at, b) in &self.b {
             let rank = b.inputs();
             let part: Vec<f32> =
                 reduced.chunks_exact(ranks).flat_map(|r| &r[from..from + rank]).copied().collect();
             let mut delta = vec![0f32; rows.len() * b.outputs()];
-            matmul(pool, b, (&part, rows.len()), Arithmetic::F32, &mut delta);
+            matmul(pool, b, (Rows::F32(&part), rows.len()), &mut delta);
             for (row, delta) in rows.iter().zip(delta.chunks_exact(b.outputs())) {
                 for (out, delta) in out[row * width + at..].iter_mut().zip(delta) {
                     *out += delta;
@@ -82,4 +77,16 @@ impl LowRank {
             from += rank;
         }
     }
+}
+
+/// Some rows, of `of` in all, as f32.
+fn gathered<'a>(x: Rows<'a>, (rows, of): (&[usize], usize), width: usize) -> Cow<'a, [f32]> {
+    if let (Rows::F32(x), true) = (x, rows.len() == of) {
+        return x.into();
+    }
+    let mut gathered = vec![0f32; rows.len() * width];
+    for (row, out) in rows.iter().zip(gathered.chunks_exact_mut(width)) {
+        x.row(*row, out);
+    }
+    gathered.into()
 }

@@ -44,9 +44,8 @@ impl CpuDecoder {
             logit_divisor: scales.logits as f32,
             logit_cap: scales.logit_cap.map(|cap| cap as f32),
             heads: heads(config),
-            arithmetic,
             frequencies: config.rope.inverse_frequencies(config.head_dim),
-            scratch: Scratch::default(),
+            scratch: Scratch::new(arithmetic),
             turns: Vec::new(),
         }
     }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use half::bf16;
 use tch::{Kind, Tensor};
-use thinksafe_kernels::{Arithmetic, PackedMatrix, add_matmul, matmul};
+use thinksafe_kernels::{PackedMatrix, Rows, add_matmul, matmul};
 
 use super::level;
 use crate::host::{Values, pool, values};
 
-/// A weight `[out, in]` of bf16 values, packed for products with f32 in both directions: as many bytes as in f32.
+/// A weight `[out, in]` of bf16 values, packed for products with f32 in both directions: four bytes a weight, or three where it is large.
 ///
 /// Inputs and sums are f32, and no weight is rounded: products are those of the weight in f32, but for the order of sums.
 #[derive(Debug)]
@@ -26,18 +26,25 @@ pub(crate) fn has_products() -> bool {
 /// Outputs that are packed at a time: memory as large as a matrix would stay with the process after it.
 const PIECE: usize = 64;
 
+/// The shorter side of a matrix that is kept compact.
+const LARGE: usize = 1024;
+
 impl Frozen {
     /// Packs the weights `[outputs, inputs]` of which `values` gives some, in memory order.
     pub(crate) fn new(
         [outputs, inputs]: [usize; 2],
         values: impl Fn(Range<usize>) -> Vec<bf16>,
     ) -> Self {
-        let mut forward = PackedMatrix::zeros(outputs, inputs);
-        let mut backward = PackedMatrix::zeros(inputs, outputs);
+        let compact = outputs.min(inputs) >= LARGE;
+        let zeros = if compact { PackedMatrix::zeros_apart } else { PackedMatrix::zeros };
+        let (mut forward, mut backward) = (zeros(outputs, inputs), zeros(inputs, outputs));
         for from in (0..outputs).step_by(PIECE) {
             let rows = values(from * inputs..outputs.min(from + PIECE) * inputs);
             forward.fill_rows(from, &rows);
             backward.fill_columns(from, &rows);
+        }
+        if compact {
+            [forward, backward] = [forward, backward].map(|matrix| matrix.compact(level()));
         }
         Self { forward, backward }
     }
@@ -56,13 +63,13 @@ impl Frozen {
 /// `x` times the transpose of a matrix, in a new tensor or added to one.
 fn multiplied(matrix: &PackedMatrix, x: &Tensor, onto: Option<Tensor>) -> Tensor {
     let (x, rows) = (x.contiguous(), x.size()[0]);
-    let (pool, x) = (pool(level()), (values::<f32>(&x), rows as usize));
+    let (pool, x) = (pool(level()), (Rows::F32(values::<f32>(&x)), rows as usize));
     let multiply = if onto.is_some() { add_matmul } else { matmul };
     let shape = [rows, matrix.outputs() as i64];
     let new = || Tensor::empty(shape, (Kind::Float, tch::Device::Cpu));
     let mut out = onto.map_or_else(new, |onto| onto.contiguous());
     let length = out.numel();
-    multiply(&pool, matrix, x, Arithmetic::F32, Values::of(&mut out).part(0..length));
+    multiply(&pool, matrix, x, Values::of(&mut out).part(0..length));
     out
 }
 
