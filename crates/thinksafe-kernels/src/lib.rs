@@ -16,7 +16,8 @@
 //! row alone, never on how many rows are computed with it or by how many threads. A row's result is therefore the
 //! same bits in every batch.
 //!
-//! Sums are f32; weights are stored as f32, or as bf16 where that loses nothing, keys and values as either
+//! Sums are f32; weights are stored as f32, or as bf16 where that loses nothing, in twelve bits each if asked for
+//! ([`PackedMatrix::compact`]), keys and values as either
 //! ([`Element`]), and inputs of products are f32 or rounded to bf16 ([`Rows`]).
 
 #![expect(

@@ -1,5 +1,6 @@
 //! The product of rows with a packed matrix.
 
+mod few;
 mod pieces;
 mod tile;
 

@@ -6,15 +6,16 @@
 )]
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128, _mm_prefetch,
-    _mm_set1_epi8, _mm_srli_epi16, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    __m256, __m256i, __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128,
+    _mm_prefetch, _mm_set1_epi8, _mm_srli_epi16, _mm256_and_si256, _mm256_broadcastsi128_si256,
     _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
     _mm256_loadu_si256, _mm256_mul_ps, _mm256_or_si256, _mm256_set_m128i, _mm256_set1_epi8,
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_shuffle_epi8, _mm256_slli_epi32, _mm256_storeu_ps,
     _mm256_storeu_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8, _mm512_and_si512,
-    _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
+    _mm512_castsi256_si512, _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtne2ps_pbh,
+    _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm512_storeu_si512,
 };
 
 use super::Lanes;
@@ -27,7 +28,7 @@ const AHEAD: usize = 192;
 
 /// One step of compact panels by the instructions of AVX2: both bytes of each weight are looked up, then interleaved.
 #[inline(always)]
-fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
+fn unpacked(step: &CompactStep, exponents: &Exponents) -> [__m256i; 2] {
     // SAFETY: as of all blocks of this module.
     unsafe {
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(step).wrapping_add(AHEAD).cast());
@@ -46,9 +47,7 @@ fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
         let fraction = _mm256_and_si256(rest, _mm256_set1_epi8(0x7F));
         let high = _mm256_or_si256(high, sign);
         let low = _mm256_or_si256(low, fraction);
-        let to = pairs.as_mut_ptr();
-        _mm256_storeu_si256(to.cast(), _mm256_unpacklo_epi8(low, high));
-        _mm256_storeu_si256(to.add(LANES / 2).cast(), _mm256_unpackhi_epi8(low, high));
+        [_mm256_unpacklo_epi8(low, high), _mm256_unpackhi_epi8(low, high)]
     }
 }
 
@@ -113,7 +112,12 @@ impl Lanes for Ymm {
 
     #[inline(always)]
     fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
-        unpack(step, exponents, pairs);
+        let [low, high] = unpacked(step, exponents);
+        // SAFETY: see above.
+        unsafe {
+            _mm256_storeu_si256(pairs.as_mut_ptr().cast(), low);
+            _mm256_storeu_si256(pairs.as_mut_ptr().add(LANES / 2).cast(), high);
+        }
     }
 
     #[inline(always)]
@@ -185,7 +189,12 @@ impl<const BF16: bool> Lanes for Zmm<BF16> {
 
     #[inline(always)]
     fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
-        unpack(step, exponents, pairs);
+        let [low, high] = unpacked(step, exponents);
+        // SAFETY: see above.
+        unsafe {
+            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), both);
+        }
     }
 
     #[inline(always)]

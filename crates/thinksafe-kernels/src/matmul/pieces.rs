@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::few::{FEW, Few};
 use super::tile::{Piece, Product};
 use crate::LANES;
 use crate::pack::{Compact, GROUP, Unpack};
@@ -49,6 +50,13 @@ pub(super) fn unpack_and_multiply<S: Step<Weights = [u32; LANES]>>(
 ) {
     let (level, &Product { x, size, out, add, .. }) = (pool.level(), product);
     let length = x.len() / size[0];
+    if size[0] <= FEW && level.has_fast_products() {
+        return pool.split(count(size), &|groups| {
+            for group in groups {
+                level.run(Few { product, compact, panel: group * GROUP });
+            }
+        });
+    }
     pool.split(count(size), &|pieces| {
         UNPACKED.with_borrow_mut(|buffer| {
             let mut unpacked = None;

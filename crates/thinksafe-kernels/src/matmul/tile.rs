@@ -31,6 +31,12 @@ const PART: usize = 512;
 /// Steps of the longest sum in one part.
 const LONG: usize = 2048;
 
+/// The parts of a sum of so many steps.
+pub(super) fn parts(length: usize) -> impl Iterator<Item = Range<usize>> {
+    let part = if length > LONG { PART } else { length };
+    (0..length).step_by(part).map(move |from| from..length.min(from + part))
+}
+
 /// Some rows against a few panels, which stay in the cache meanwhile.
 pub(super) struct Piece<'a, S: Step> {
     pub(super) product: &'a Product<'a, S>,
@@ -42,10 +48,7 @@ impl<S: Step> Kernel for Piece<'_, S> {
     #[inline(always)]
     fn run<V: Lanes>(self) {
         let Self { product, panels, rows } = self;
-        let steps = product.x.len() / product.size[0];
-        let part = if steps > LONG { PART } else { steps };
-        for from in (0..steps).step_by(part) {
-            let steps = from..steps.min(from + part);
+        for steps in parts(product.x.len() / product.size[0]) {
             match (V::WIDE, panels.len()) {
                 // As many sums as registers hold, beside the weights and inputs of a step.
                 (true, GROUP) => tiles::<V, S, 8, GROUP>(product, &rows, panels.start, &steps),
@@ -108,20 +111,31 @@ fn tile<V: Lanes, S: Step, const M: usize, const P: usize>(
     }
     for (m, sums) in sums.into_iter().enumerate() {
         for (p, sums) in sums.into_iter().enumerate() {
-            let from = (panel + p) * LANES;
-            let width = LANES.min(product.size[1] - from);
-            let out = product.out.part((row + m) * product.size[1] + from, width);
-            if let Ok(out) = <&mut [f32; LANES]>::try_from(&mut *out) {
-                let sums = if add { onto(out, sums) } else { sums };
-                sums.store(out);
-            } else {
-                let mut values = [0f32; LANES];
-                values[..width].copy_from_slice(out);
-                let sums = if add { onto(&values, sums) } else { sums };
-                sums.store(&mut values);
-                out.copy_from_slice(&values[..width]);
-            }
+            put(product, (row + m, panel + p), sums, add);
         }
+    }
+}
+
+/// Puts the sums of a row with a panel where they belong, or on top of what is there.
+#[inline(always)]
+pub(super) fn put<V: Lanes, S: Step>(
+    product: &Product<'_, S>,
+    (row, panel): (usize, usize),
+    sums: V,
+    add: bool,
+) {
+    let from = panel * LANES;
+    let width = LANES.min(product.size[1] - from);
+    let out = product.out.part(row * product.size[1] + from, width);
+    if let Ok(out) = <&mut [f32; LANES]>::try_from(&mut *out) {
+        let sums = if add { onto(out, sums) } else { sums };
+        sums.store(out);
+    } else {
+        let mut values = [0f32; LANES];
+        values[..width].copy_from_slice(out);
+        let sums = if add { onto(&values, sums) } else { sums };
+        sums.store(&mut values);
+        out.copy_from_slice(&values[..width]);
     }
 }
 

@@ -101,7 +101,7 @@ impl Compact {
     }
 
     /// Panels in the group of a panel.
-    fn width(&self, panel: usize) -> usize {
+    pub(crate) fn width(&self, panel: usize) -> usize {
         GROUP.min(self.exponents.len() - panel / GROUP * GROUP)
     }
 
@@ -112,20 +112,25 @@ impl Compact {
         let from = &self.steps[group + step * self.width(panel) + panel % GROUP];
         let mut pairs = [0; LANES];
         unpack(from, &self.exponents[panel], &mut pairs);
-        self.correct(panel, step, std::slice::from_mut(&mut pairs));
+        self.exceptions(panel, step).correct(step, std::slice::from_mut(&mut pairs));
         pairs[lane]
     }
 
-    /// Puts the exceptions of a panel from step `first` on into the steps that were unpacked.
+    /// The steps of the group that begins with a panel, `[length, P]`, and its exponents.
     #[inline(always)]
-    fn correct(&self, panel: usize, first: usize, unpacked: &mut [[u32; LANES]]) {
-        let exceptions = &self.exceptions[panel];
-        let from = exceptions.partition_point(|exception| (exception.step as usize) < first);
-        for Exception { step, at, bits } in &exceptions[from..] {
-            let Some(pairs) = unpacked.get_mut(*step as usize - first) else { break };
-            let (lane, shift) = (usize::from(at / 2), u32::from(at % 2) * 16);
-            pairs[lane] = pairs[lane] & !(0xFFFF << shift) | u32::from(*bits) << shift;
-        }
+    pub(crate) fn group<const P: usize>(
+        &self,
+        panel: usize,
+    ) -> (&[[CompactStep; P]], &[Exponents]) {
+        let steps = &self.steps[panel * self.length..][..self.length * P];
+        (steps.as_chunks().0, &self.exponents[panel..][..P])
+    }
+
+    /// The exceptions of a panel from a step on.
+    #[inline(always)]
+    pub(crate) fn exceptions(&self, panel: usize, step: usize) -> Exceptions<'_> {
+        let all = &self.exceptions[panel];
+        Exceptions(&all[all.partition_point(|exception| (exception.step as usize) < step)..])
     }
 
     /// Bytes that the panels take.
@@ -159,6 +164,24 @@ fn packed<'a>(
     }
     exceptions.shrink_to_fit();
     exceptions
+}
+
+/// Exceptions that are still to come.
+#[derive(Clone, Copy)]
+pub(crate) struct Exceptions<'a>(&'a [Exception]);
+
+impl Exceptions<'_> {
+    /// Puts those of the steps from `first` on that were unpacked into them.
+    #[inline(always)]
+    pub(crate) fn correct(&mut self, first: usize, unpacked: &mut [[u32; LANES]]) {
+        while let Some((Exception { step, at, bits }, rest)) = self.0.split_first()
+            && let Some(pairs) = unpacked.get_mut(*step as usize - first)
+        {
+            let (lane, shift) = (usize::from(at / 2), u32::from(at % 2) * 16);
+            pairs[lane] = pairs[lane] & !(0xFFFF << shift) | u32::from(*bits) << shift;
+            self.0 = rest;
+        }
+    }
 }
 
 /// The bits of a step's weights: an output's first input, then its second.
@@ -217,16 +240,14 @@ impl Unpack<'_> {
     #[inline(always)]
     fn unpack<V: Lanes, const P: usize>(self) {
         let Self { compact, panel, to } = self;
-        let length = compact.length;
-        let from = &compact.steps[panel * length..][..length * P];
-        let exponents = &compact.exponents[panel..][..P];
-        for (at, from) in from.as_chunks::<P>().0.iter().enumerate() {
+        let (length, (from, exponents)) = (compact.length, compact.group::<P>(panel));
+        for (at, from) in from.iter().enumerate() {
             for p in 0..P {
                 V::unpack(&from[p], &exponents[p], &mut to[p * length + at]);
             }
         }
         for (p, to) in to.chunks_exact_mut(length).enumerate().take(P) {
-            compact.correct(panel + p, 0, to);
+            compact.exceptions(panel + p, 0).correct(0, to);
         }
     }
 }

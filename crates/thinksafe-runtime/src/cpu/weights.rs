@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use thinksafe_kernels::{Arithmetic, Element, PackedMatrix};
+use thinksafe_kernels::{Arithmetic, Element, Level, PackedMatrix};
 
 use crate::cpu::decoder::CpuDecoder;
 use crate::cpu::layer::{Heads, Layer, Scratch};
@@ -16,7 +16,13 @@ use crate::model::{CausalLm, ModelConfig};
 struct Tensors<'a> {
     base: HashMap<String, &'a Weight>,
     adapters: Vec<Factors>,
+    /// Whether matrices are kept compact.
+    compact: bool,
 }
+
+/// Weights of a model from which on they are kept compact: so many that they come from memory at every step, which then takes longer
+/// than unpacking them.
+const MANY: usize = 1 << 28;
 
 /// The matrices of an adapter by their PEFT names.
 struct Factors {
@@ -100,10 +106,9 @@ impl<'a> Tensors<'a> {
             matrices: other.matrices().into_iter().collect(),
             scaling: other.config.scaling(),
         });
-        Self {
-            base: model.weights().into_iter().collect(),
-            adapters: std::iter::once(own).chain(others).collect(),
-        }
+        let base: HashMap<String, &Weight> = model.weights().into_iter().collect();
+        let compact = base.values().map(|weight| weight.len()).sum::<usize>() >= MANY;
+        Self { base, adapters: std::iter::once(own).chain(others).collect(), compact }
     }
 
     /// What a norm multiplies by.
@@ -131,11 +136,12 @@ impl<'a> Tensors<'a> {
             };
             [outputs + rows as usize, columns as usize]
         });
-        if matrices.iter().all(|matrix| matrix.fits_bf16()) {
+        let packed = if matrices.iter().all(|matrix| matrix.fits_bf16()) {
             PackedMatrix::from_bf16(&joined(&matrices), outputs, inputs)
         } else {
             PackedMatrix::new(&joined(&matrices), outputs, inputs)
-        }
+        };
+        if self.compact { packed.compact(Level::detect()) } else { packed }
     }
 
     fn layer(&self, config: &ModelConfig, index: usize) -> Layer {
