@@ -43,6 +43,7 @@ impl Rows<'_> {
     ///
     /// # Panics
     /// If there are not so many.
+    #[must_use]
     pub fn part(self, rows: Range<usize>, width: usize) -> Self {
         match self {
             Self::F32(values) => Self::F32(&values[rows.start * width..rows.end * width]),

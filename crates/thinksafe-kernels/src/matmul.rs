@@ -61,11 +61,10 @@ fn run(
         #[cfg(target_arch = "x86_64")]
         (Panels::Bf16(panels), x) if pool.level() == Level::Amx && amx::divides(inputs) => {
             let panels = (panels.as_slice(), outputs);
+            let to = (out, add);
             match x {
-                Rows::F32(x) => {
-                    amx::multiply::<amx::InputF32>(pool, (x, inputs), panels, (out, add))
-                }
-                Rows::Bf16(x) => amx::multiply::<amx::Bf16>(pool, (x, inputs), panels, (out, add)),
+                Rows::F32(x) => amx::multiply::<amx::InputF32>(pool, (x, inputs), panels, to),
+                Rows::Bf16(x) => amx::multiply::<amx::Bf16>(pool, (x, inputs), panels, to),
             }
         }
         (Panels::F32(weights), Rows::F32(x)) => {
