@@ -144,8 +144,11 @@ mod tests {
         let client = open(port, false).unwrap();
         assert!(!client.contains("id").unwrap());
         server.set("id", &[1, 0, 255]).unwrap();
-        assert!(client.contains("id").unwrap());
         let mut value = [0; 3];
+        // Setting waits for no answer: once the same connection gets the value, it is there for others too.
+        server.get("id", &mut value).unwrap();
+        assert!(client.contains("id").unwrap());
+        value.fill(0);
         client.get("id", &mut value).unwrap();
         assert_eq!(value, [1, 0, 255]);
         let error = client.get("id", &mut [0; 4]).unwrap_err();
