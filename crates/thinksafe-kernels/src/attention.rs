@@ -29,7 +29,7 @@ const fn padded(head_dim: usize) -> usize {
     head_dim.next_multiple_of(LANES)
 }
 
-/// One head's keys and values of sixteen positions, as [`store_key`] and [`store_value`] lay them out.
+/// One head's keys and values of sixteen positions, as [`store`] lays them out.
 pub type KvBlock<'a, C> = &'a [C];
 
 /// Writes a key and a value, of `D` values each, at position `at` (below 16) of a block.
