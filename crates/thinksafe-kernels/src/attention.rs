@@ -32,10 +32,10 @@ const fn padded(head_dim: usize) -> usize {
 /// One head's keys and values of sixteen positions, as [`store`] lays them out.
 pub type KvBlock<'a, C> = &'a [C];
 
-/// Writes a key and a value, of `D` values each, at position `at` (below 16) of a block.
+/// Writes a key and a value, `[D]` each, at position `at` (below 16) of a block, rounded to its format.
 ///
 /// # Panics
-/// If the block is not [`block_len`] long or `at` is not below 16.
+/// If the block is not [`block_len`] long, `at` is not below 16, or key and value differ in length.
 pub fn store<C: Element>(level: Level, block: &mut [C], at: usize, [key, value]: [&[f32]; 2]) {
     assert!(at < BLOCK && block.len() == block_len(key.len()), "a position of the block");
     assert_eq!(key.len(), value.len(), "a key and a value of one head");
