@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use tch::Tensor;
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::trace::ThinkTags;
-use thinksafe_runtime::{Gradients, LocalGenerator, LoraConfig, LoraSwitch, Recompute};
+use thinksafe_runtime::{
+    Gradients, LocalGenerator, LoraConfig, LoraSwitch, Recompute, keep_freed_memory,
+};
 use thinksafe_sft::{AdamW, Duration, clip_gradients, resumable};
 
 use crate::Error;
@@ -77,7 +79,8 @@ impl<'a> GrpoTrainer<'a> {
     /// A trainer at step 0.
     ///
     /// An adapter that is attached is trained as it is; without one the default adapter is attached, its initial values from
-    /// the configuration's seed. LoRA's dropout is not drawn.
+    /// the configuration's seed. LoRA's dropout is not drawn. From here on this process keeps the memory that it frees, see
+    /// [`keep_freed_memory`].
     ///
     /// # Errors
     /// [`Error::NoPrompts`]; [`Error::PromptId`] if two prompts have the same id; [`Error::Config`] for settings out of range and
@@ -105,6 +108,7 @@ impl<'a> GrpoTrainer<'a> {
             prompts: ContentHash::of("thinksafe.rl.prompts", &hashes),
             rewards: rewards.identity(),
         };
+        keep_freed_memory();
         let gradients = Gradients::new(&named);
         let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         Ok(Self {

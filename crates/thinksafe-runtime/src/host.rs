@@ -1,9 +1,10 @@
-//! Tensors in the host's memory as slices, and libtorch's own threads, for kernels that are not libtorch's.
+//! Tensors in the host's memory as slices, and libtorch's own threads, for kernels that are not libtorch's; and the allocator.
 #![expect(
     unsafe_code,
-    reason = "tensors lend their memory as raw pointers, and OpenMP is a C interface; both are confined to this folder"
+    reason = "tensors lend their memory as raw pointers, OpenMP and the allocator are C interfaces; all are confined to this folder"
 )]
 
+mod memory;
 mod threads;
 
 use std::marker::PhantomData;
@@ -12,6 +13,7 @@ use half::bf16;
 use tch::{Device, Kind, Tensor};
 use thinksafe_kernels::training::Trainable;
 
+pub use memory::keep_freed_memory;
 pub(crate) use threads::{pool, split};
 
 /// A number format that both libtorch and our kernels have.

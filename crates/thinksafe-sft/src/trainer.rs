@@ -6,7 +6,9 @@ use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
 use thinksafe_distributed::ProcessGroup;
-use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, PassOptions, Recompute};
+use thinksafe_runtime::{
+    CausalLm, Gradients, LoraConfig, PassOptions, Recompute, keep_freed_memory,
+};
 
 use crate::Error;
 use crate::config::{SftConfig, Trainable};
@@ -68,6 +70,8 @@ impl<'a> Trainer<'a> {
     /// For [`Trainable::Lora`] an adapter that is attached is trained as it is; without one the default adapter is
     /// attached, its initial values from the configuration's seed.
     ///
+    /// From here on this process keeps the memory that it frees, see [`keep_freed_memory`].
+    ///
     /// # Errors
     /// [`Error::NoExamples`]; [`Error::Example`] for one that cannot be trained on; [`Error::Config`] for settings
     /// out of range, a model whose configuration asks for attention dropout, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter, a pattern
@@ -88,6 +92,7 @@ impl<'a> Trainer<'a> {
         }
         config.objective.validate(examples)?;
         let named = trained_parameters(model, &config)?;
+        keep_freed_memory();
         let gradients = Gradients::with_extra(&named, config.objective.terms.len());
         let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         let run = RunIdentity {

@@ -118,7 +118,7 @@ impl Base<'_> {
     fn train(&self, context: usize, checkpointing: bool) -> Case {
         let (tokens, layers) = match self.shape {
             "tiny" => (2048, "3"),
-            "small" => (2048, "5"),
+            "small" => (2048, "6"),
             _ => (1024, "21"),
         };
         let both = json!({"batch": tokens / context, "context": context,
