@@ -119,7 +119,7 @@ impl Base<'_> {
         let (tokens, layers) = match self.shape {
             "tiny" => (2048, "3"),
             "small" => (2048, "6"),
-            _ => (1024, "21"),
+            _ => (1024, "23"),
         };
         let both = json!({"batch": tokens / context, "context": context,
             "checkpointing": checkpointing});

@@ -2,14 +2,14 @@
 
 /// Lets memory that is freed stay with this process for what is allocated next, as a training step allocates what the one
 /// before it freed: the system would zero each page again, which takes 5 % of a step of Qwen3-0.6B. Peaks are no higher for it.
-/// Single blocks above 256 MiB are still returned.
+/// Single blocks above 64 MiB, as logits of a large vocabulary, are still returned.
 ///
 /// This is a setting of the whole process, for the GNU C library's allocator; with another it does nothing. The trainers
 /// of `thinksafe-sft` and `thinksafe-rl` make it.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        const LARGEST: libc::c_int = 256 << 20;
+        const LARGEST: libc::c_int = 64 << 20;
         const NEVER: libc::c_int = -1;
         // SAFETY: the allocator takes its settings at any time, behind its own lock. A setting that it refuses leaves things as
         // they were.
