@@ -156,11 +156,8 @@ fn prefix(row: &Value) -> Vec<String> {
 fn train(row: &Value) -> Vec<String> {
     let ours = &row["ours"];
     let peers = || row["peers"].as_array().into_iter().flatten();
-    let named = |name: &str| {
-        let named = |peer: &&Value| peer["variant"].as_str().is_some_and(|v| v.starts_with(name));
-        peers().find(named).unwrap_or(&Value::Null)
-    };
-    let [trl, tiled, transformers] = ["trl", "trl, ", "transformers"].map(named);
+    let named = |name: &str| peers().find(|p| p["variant"] == name).unwrap_or(&Value::Null);
+    let [trl, tiled, transformers] = ["trl", "trl, tiles of 2048", "transformers"].map(named);
     let leanest = compare::leanest(row).unwrap_or(&Value::Null);
     let of =
         |peer: &Value, figure: &str| format!("{} | {}", number(&peer[figure]), ratio(peer, figure));
