@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use tch::Tensor;
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::trace::ThinkTags;
-use thinksafe_runtime::{
-    Gradients, LocalGenerator, LoraConfig, LoraSwitch, Recompute, keep_freed_memory,
-};
+use thinksafe_runtime::{Gradients, LocalGenerator, LoraConfig, LoraSwitch, Recompute};
 use thinksafe_sft::{AdamW, Duration, clip_gradients, resumable};
 
 use crate::Error;
@@ -80,11 +78,11 @@ impl<'a> GrpoTrainer<'a> {
     ///
     /// An adapter that is attached is trained as it is; without one the default adapter is attached, its initial values from
     /// the configuration's seed. LoRA's dropout is not drawn. From here on this process keeps the memory that it frees, see
-    /// [`keep_freed_memory`].
+    /// [`CausalLm::prepare_training`](thinksafe_runtime::CausalLm::prepare_training).
     ///
     /// # Errors
     /// [`Error::NoPrompts`]; [`Error::PromptId`] if two prompts have the same id; [`Error::Config`] for settings out of range and
-    /// for rewards that are none; [`Error::Runtime`] if no adapter can be attached.
+    /// for rewards that are none; [`Error::Runtime`] if no adapter can be attached or there is no room for the weights.
     pub fn new(
         generator: &'a mut LocalGenerator,
         prompts: &'a [RlPrompt],
@@ -99,6 +97,7 @@ impl<'a> GrpoTrainer<'a> {
             model.attach_lora(LoraConfig::default(), config.seed.purpose("rl.lora"))?;
         }
         model.set_lora(LoraSwitch::On);
+        model.prepare_training()?;
         let named = model.lora_parameters();
         let hashes: Vec<ContentHash> = prompts.iter().map(RlPrompt::hash).collect();
         let identity = RunIdentity {
@@ -108,7 +107,6 @@ impl<'a> GrpoTrainer<'a> {
             prompts: ContentHash::of("thinksafe.rl.prompts", &hashes),
             rewards: rewards.identity(),
         };
-        keep_freed_memory();
         let gradients = Gradients::new(&named);
         let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         Ok(Self {

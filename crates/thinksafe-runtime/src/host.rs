@@ -13,7 +13,7 @@ use half::bf16;
 use tch::{Device, Kind, Tensor};
 use thinksafe_kernels::training::Trainable;
 
-pub use memory::keep_freed_memory;
+pub(crate) use memory::keep_freed_memory;
 pub(crate) use threads::{pool, split};
 
 /// A number format that both libtorch and our kernels have.

@@ -38,7 +38,6 @@ pub use engine::{
     draw_token,
 };
 pub use error::{Backend, Error};
-pub use host::keep_freed_memory;
 pub use lora::{LoraConfig, LoraSwitch, Modules, Targets};
 pub use model::{
     Activation, Architecture, CausalLm, Gradients, Mode, ModelConfig, PackedBatch, PaddedBatch,

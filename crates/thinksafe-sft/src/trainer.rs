@@ -6,9 +6,7 @@ use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
 use thinksafe_distributed::ProcessGroup;
-use thinksafe_runtime::{
-    CausalLm, Gradients, LoraConfig, PassOptions, Recompute, keep_freed_memory,
-};
+use thinksafe_runtime::{CausalLm, Gradients, LoraConfig, PassOptions, Recompute};
 
 use crate::Error;
 use crate::config::{SftConfig, Trainable};
@@ -70,12 +68,12 @@ impl<'a> Trainer<'a> {
     /// For [`Trainable::Lora`] an adapter that is attached is trained as it is; without one the default adapter is
     /// attached, its initial values from the configuration's seed.
     ///
-    /// From here on this process keeps the memory that it frees, see [`keep_freed_memory`].
+    /// From here on this process keeps the memory that it frees, see [`CausalLm::prepare_training`].
     ///
     /// # Errors
     /// [`Error::NoExamples`]; [`Error::Example`] for one that cannot be trained on; [`Error::Config`] for settings
     /// out of range, a model whose configuration asks for attention dropout, all weights of a model that is not in f32 or has an adapter, a KL term without an adapter, a pattern
-    /// of [`SftConfig::frozen`] that matches nothing or patterns that match everything.
+    /// of [`SftConfig::frozen`] that matches nothing or patterns that match everything; [`Error::Runtime`] if there is no room for the weights.
     pub fn new(
         model: &'a mut CausalLm,
         examples: &'a [Example],
@@ -92,7 +90,7 @@ impl<'a> Trainer<'a> {
         }
         config.objective.validate(examples)?;
         let named = trained_parameters(model, &config)?;
-        keep_freed_memory();
+        model.prepare_training()?;
         let gradients = Gradients::with_extra(&named, config.objective.terms.len());
         let (names, parameters): (Vec<String>, Vec<Tensor>) = named.into_iter().unzip();
         let run = RunIdentity {

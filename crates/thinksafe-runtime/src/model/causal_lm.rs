@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use thinksafe_core::hash::ContentHash;
 use thinksafe_core::seed::Seed;
 
+use crate::host::keep_freed_memory;
 use crate::lora::{Delta, LoraConfig, LoraSwitch};
 use crate::model::attention::{Attend, Causal};
 use crate::model::decoder::{Decoder, Tokens};
@@ -73,6 +74,24 @@ impl CausalLm {
         }
         let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned();
         Ok(Self::new(name, config, decoder, placement))
+    }
+
+    /// Readies the process for training passes over this model, which give the same results without.
+    ///
+    /// All weights are taken out of their files, each into the form that passes use. Weights that are taken when they are
+    /// first needed lie between a pass's activations, and the holes that those leave make the peak of Qwen3-0.6B in bf16 a
+    /// tenth higher.
+    ///
+    /// Memory that is freed stays with this process from here on, as a step allocates what the one before it freed: the
+    /// system would zero each page again, which takes 6 % of a step. Single blocks above 64 MiB are still returned. This is a
+    /// setting of the whole process, for the GNU C library's allocator; with another it is not made.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] if there is no room for the weights.
+    pub fn prepare_training(&self) -> Result<(), Error> {
+        self.decoder.take_from_files()?;
+        keep_freed_memory();
+        Ok(())
     }
 
     /// A model with random weights: normal with the configuration's `initializer_range`, norms that multiply by 1, biases 0. The

@@ -162,6 +162,20 @@ impl Decoder {
         placed
     }
 
+    /// Takes all weights out of their files, each into the form that a training pass uses.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] if there is no room.
+    pub(crate) fn take_from_files(&self) -> Result<(), Error> {
+        let mut taken = Ok(());
+        self.visit(&mut |_, weight| {
+            if taken.is_ok() && weight.frozen().is_none() {
+                taken = weight.place().map(|_| ());
+            }
+        });
+        taken
+    }
+
     /// Every projection inside the layers, with its full name.
     pub(crate) fn linears(&self) -> impl Iterator<Item = (String, &Linear)> {
         self.layers.iter().enumerate().flat_map(|(i, layer)| {

@@ -4,6 +4,8 @@ use tch::Tensor;
 
 use super::{KEEP, all_linear, dhidden, difference, packed};
 use crate::fixture::{SHAPES, model, prompts};
+use crate::fused::has_products;
+use crate::model::weight::Weight;
 use crate::{CausalLm, Device, Gradients, Placement, Precision, VocabularyLoss};
 
 /// The losses, and the gradients of the adapter from them and from some gradient of the hidden states.
@@ -48,7 +50,35 @@ fn frozen_weights_give_the_losses_and_gradients_of_those_in_libtorch() {
             matrices.filter(|(_, weight)| weight.in_libtorch().is_none()).count()
         };
         let all = frozen.weights().iter().filter(|(_, weight)| weight.shape().len() == 2).count();
-        let expected = if crate::fused::has_products() { all } else { 0 };
+        let expected = if has_products() { all } else { 0 };
         assert_eq!((stays(&frozen), stays(&placed)), (expected, 0), "{shape}");
+    }
+}
+
+#[test]
+fn a_prepared_model_has_its_weights_out_of_their_files_and_gives_the_same_bits() {
+    for (stored, precision) in [
+        (Precision::Bf16, Precision::F32),
+        (Precision::F32, Precision::F32),
+        (Precision::Bf16, Precision::Bf16),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        model(SHAPES[0], stored).save(dir.path()).unwrap();
+        let load = || {
+            let mut model =
+                CausalLm::load(dir.path(), Placement { device: Device::CPU, precision }).unwrap();
+            all_linear(&mut model, 0.0);
+            model
+        };
+        let (prepared, other) = (load(), load());
+        prepared.prepare_training().unwrap();
+        let frozen = |weight: &Weight| weight.in_libtorch().is_none() && weight.frozen().is_some();
+        let out = |weight: &Weight| weight.in_libtorch().is_some() || frozen(weight);
+        assert!(prepared.weights().iter().all(|(_, weight)| out(weight)));
+        let few = stored == Precision::Bf16 && precision == Precision::F32 && has_products();
+        assert_eq!(prepared.weights().iter().any(|(_, weight)| frozen(weight)), few);
+        let [prepared, other] = [prepared, other].map(|model| losses_and_gradients(&model));
+        assert_eq!(prepared.0, other.0);
+        assert_eq!(prepared.1.flat(), other.1.flat());
     }
 }
