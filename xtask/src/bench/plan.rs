@@ -113,20 +113,20 @@ impl Base<'_> {
         case
     }
 
-    /// A step of as many tokens as the shape can take beside whole logits. With checkpointing, ours recomputes some of the
-    /// layers: the peers have no such setting, and take more memory than that with all of theirs recomputed.
+    /// A step of as many tokens as the shape can take beside whole logits. With checkpointing, ours recomputes some layers of
+    /// the small shapes, and all of the others: the peers always recompute all, and take more memory with that than ours.
     fn train(&self, context: usize, checkpointing: bool) -> Case {
-        let (tokens, layers) = match self.shape {
-            "tiny" => (2048, "3"),
-            "small" => (2048, "6"),
-            _ => (1024, "23"),
+        let (tokens, ours): (_, &[&str]) = match self.shape {
+            "tiny" => (2048, &["--layers", "3"]),
+            "small" => (2048, &["--layers", "6"]),
+            _ => (1024, &[]),
         };
         let both = json!({"batch": tokens / context, "context": context,
             "checkpointing": checkpointing});
         let whole = ["trl", "transformers"].map(|name| Peer::new("train.py", &["--trainer", name]));
         let mut leanest = Peer::new("train.py", &["--tile", "2048"]);
         leanest.keeps_memory = false;
-        self.case(both, &["--layers", layers], whole.into_iter().chain([leanest]).collect())
+        self.case(both, ours, whole.into_iter().chain([leanest]).collect())
     }
 
     /// Llama-Guard-3's layout around real exchanges; theirs in batches of the size that suits it best.

@@ -41,6 +41,18 @@ impl Attention {
         attend(&self.turned(queried, context), context.runs, self.head_dim, self.layer)
     }
 
+    /// What [`Self::attend`] multiplies over these sequences.
+    pub(super) fn multiplications(&self, runs: &[Run]) -> i64 {
+        let width = self.o.weight.shape()[1]; // H * D
+        let pairs = |run: &Run| {
+            // Of the sequence a token sees half on average; of a window that is much shorter, all.
+            let span = self.layer.window.map_or(run.length, |window| run.length.min(2 * window));
+            run.sequences * run.length * span / 2
+        };
+        // One for the score of a pair, one for the value.
+        2 * width * runs.iter().map(pairs).sum::<i64>()
+    }
+
     /// Normalises and rotates.
     fn turned(&self, queried: &Queried, context: Context<'_>) -> Heads {
         let turned = |projected: &Projected, norm: &Option<RmsNorm>| {

@@ -6,6 +6,7 @@ use super::Gradients;
 use super::attend::Attended;
 use super::attention::{Context, Queried};
 use super::mlp::Gated;
+use super::packed::Run;
 use crate::model::decoder::{Layer, scaled};
 use crate::model::norm::RmsNorm;
 
@@ -13,7 +14,7 @@ use crate::model::norm::RmsNorm;
 pub(super) struct Kept {
     /// The layer's input, `[N, E]`.
     x: Tensor,
-    /// Attention is the dearest to compute again and its result the smallest of what is computed.
+    /// Kept of a layer that is recomputed too, where attention is dear.
     attended: Option<Attended>,
     /// The rest, unless it is recomputed.
     products: Option<Products>,
@@ -47,7 +48,8 @@ impl Layer {
         products.inner = inner;
         let x = x.shallow_clone();
         let kept = if recompute {
-            Kept { x, attended: Some(attended).filter(Attended::is_light), products: None }
+            let keep = attended.is_light() && self.has_dear_attention(context.runs);
+            Kept { x, attended: keep.then_some(attended), products: None }
         } else {
             Kept { x, attended: Some(attended), products: Some(products) }
         };
@@ -102,6 +104,14 @@ impl Layer {
         (Products { queried, o_low: output.low, mixed, middle, gated, inner: None }, attended)
     }
 
+    /// Whether attention over these sequences takes more than a sixteenth of what the layer's products take.
+    fn has_dear_attention(&self, runs: &[Run]) -> bool {
+        let linears = self.attention.linears().into_iter().chain(self.mlp.linears());
+        let weights: i64 = linears.map(|(_, linear)| linear.weight.len() as i64).sum();
+        let tokens: i64 = runs.iter().map(|run| run.sequences * run.length).sum();
+        16 * self.attention.multiplications(runs) > tokens * weights
+    }
+
     /// What of a block's result is added to the stream; and the result itself, where a norm follows it.
     fn added(&self, block: Tensor, norm: Option<&RmsNorm>) -> (Tensor, Option<Tensor>) {
         match norm {
@@ -122,5 +132,25 @@ impl Layer {
         let mut dblock = block.zeros_like();
         norm.backward(block, &dadded, &mut dblock, gradients);
         dblock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Precision;
+    use crate::fixture::{SHAPES, model};
+
+    #[test]
+    fn attention_is_dear_where_a_token_sees_many_others() {
+        let dear = |shape, sequences, length| {
+            let model = model(shape, Precision::F32);
+            let runs = [Run { start: 0, sequences, length }];
+            model.decoder.layers[0].has_dear_attention(&runs)
+        };
+        let [whole, window] = [SHAPES[0], SHAPES[3]];
+        assert!(!dear(whole, 1, 4) && !dear(whole, 1000, 4));
+        assert!(dear(whole, 1, 300) && dear(whole, 1000, 300));
+        assert!(!dear(window, 1, 300));
     }
 }

@@ -18,7 +18,8 @@ pub enum Recompute {
     /// Nothing but what lies between matrix products: the fastest.
     #[default]
     Nothing,
-    /// Every layer from its input, but for the result of attention and the last product: the leanest.
+    /// Every layer from its input, but for the last product and for attention where it takes more than a sixteenth of the
+    /// layer's products: the leanest.
     Layers,
     /// The first so many layers in this way, and nothing of those behind them, which are the first to be freed: as much
     /// speed as there is memory for.
