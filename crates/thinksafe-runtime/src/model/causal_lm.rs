@@ -83,7 +83,7 @@ impl CausalLm {
     /// tenth higher.
     ///
     /// Memory that is freed stays with this process from here on, as a step allocates what the one before it freed: the
-    /// system would zero each page again, which takes 6 % of a step. Single blocks above 64 MiB are still returned. This is a
+    /// system would zero each page again, which takes 6 % of a step. Single blocks above 32 MiB are still returned. This is a
     /// setting of the whole process, for the GNU C library's allocator; with another it is not made.
     ///
     /// # Errors
