@@ -70,7 +70,7 @@ impl CausalLm {
         })?;
         decoder.check()?;
         if !placement.device.is_cpu() {
-            decoder.place()?;
+            decoder.take_from_files()?;
         }
         let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned();
         Ok(Self::new(name, config, decoder, placement))

@@ -148,24 +148,10 @@ impl Decoder {
         check_all(&in_files)
     }
 
-    /// Takes all weights out of their files and into libtorch.
+    /// Takes all weights out of their files: packed for products where those of a training pass are, into libtorch otherwise.
     ///
     /// # Errors
     /// [`Error::Backend`] if the device has no room.
-    pub(crate) fn place(&self) -> Result<(), Error> {
-        let mut placed = Ok(());
-        self.visit(&mut |_, weight| {
-            if placed.is_ok() {
-                placed = weight.place().map(|_| ());
-            }
-        });
-        placed
-    }
-
-    /// Takes all weights out of their files, each into the form that a training pass uses.
-    ///
-    /// # Errors
-    /// [`Error::Backend`] if there is no room.
     pub(crate) fn take_from_files(&self) -> Result<(), Error> {
         let mut taken = Ok(());
         self.visit(&mut |_, weight| {
