@@ -91,6 +91,37 @@ impl RowsMut<'_> {
         };
         there.check(rows, width);
     }
+
+    /// Cuts the rows into blocks as [`Pool::for_each_block`] does, `width` values of each row in one; `work` computes them in f32, and
+    /// they are rounded while they are in the cache.
+    ///
+    /// # Panics
+    /// As there, and if blocks of bf16 are of an odd width.
+    pub fn for_each_block(
+        self,
+        pool: &Pool,
+        (row_ends, columns, width): (&[usize], usize, usize),
+        work: &(impl Fn(usize, usize, &mut [&mut [f32]]) + Sync),
+    ) {
+        let pairs = match self {
+            Self::F32(values) => {
+                return pool.for_each_block(values, (row_ends, columns, width), work);
+            }
+            Self::Bf16(pairs) => pairs,
+        };
+        assert!(width.is_multiple_of(2), "whole pairs in a block");
+        let level = pool.level();
+        pool.for_each_block(pairs, (row_ends, columns, width / 2), &|index, column, pairs| {
+            BLOCK.with_borrow_mut(|block| {
+                block.resize((pairs.len() * width).max(block.len()), 0.0);
+                let mut rows: Vec<_> = block.chunks_exact_mut(width).take(pairs.len()).collect();
+                work(index, column, &mut rows);
+                for (row, pairs) in rows.iter().zip(pairs) {
+                    round_row(level, row, pairs);
+                }
+            });
+        });
+    }
 }
 
 /// Memory for rows that products read, reused by the next step.
@@ -159,6 +190,9 @@ pub(crate) enum SharedRows<'a> {
 thread_local! {
     /// A row before it is rounded.
     static ROW: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+
+    /// A block of rows before it is rounded.
+    static BLOCK: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
 impl<'a> SharedRows<'a> {

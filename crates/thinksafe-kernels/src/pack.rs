@@ -180,11 +180,7 @@ impl PackedMatrix {
                     out.copy_from_slice(&widen(lanes[n % LANES])[..out.len()]);
                 }
             }
-            Panels::Compact(compact) => {
-                for (step, out) in out.chunks_mut(2).enumerate() {
-                    out.copy_from_slice(&widen(compact.pair(n, step))[..out.len()]);
-                }
-            }
+            Panels::Compact(compact) => compact.row(n, out),
         }
     }
 

@@ -347,6 +347,30 @@ fn results_that_products_read_are_those_of_f32_rounded() {
 }
 
 #[test]
+fn blocks_that_products_read_are_those_of_f32_rounded() {
+    let (columns, width, row_ends) = (3, 34, [2, 5, 6]);
+    let values = numbers(6 * columns * width, 15);
+    let fill = |index: usize, column: usize, rows: &mut [&mut [f32]]| {
+        let first = row_ends[index] - rows.len();
+        for (row, out) in (first..).zip(rows) {
+            out.copy_from_slice(&values[(row * columns + column) * width..][..width]);
+        }
+    };
+    for pool in pools(&Level::available()) {
+        let cut = (row_ends.as_slice(), columns, width);
+        let mut wide = vec![f32::NAN; values.len()];
+        RowsMut::F32(&mut wide).for_each_block(&pool, cut, &fill);
+        assert_eq!(wide, values);
+        let (mut kept, mut rounded) = (Inputs::new(Arithmetic::Bf16), vec![f32::NAN; wide.len()]);
+        kept.rows_mut(6, columns * width).for_each_block(&pool, cut, &fill);
+        for (row, out) in rounded.chunks_mut(columns * width).enumerate() {
+            kept.rows().row(row, out);
+        }
+        assert!(values.iter().zip(&rounded).all(|(x, y)| bf16::from_f32(*x).to_f32() == *y));
+    }
+}
+
+#[test]
 fn gates() {
     let gate_up: Vec<f32> = numbers(2 * 3 * 45, 6).into_iter().map(|x| x * 20.0).collect();
     let silu = |g: f64| g / (1.0 + (-g).exp());

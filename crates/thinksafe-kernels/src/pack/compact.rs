@@ -8,6 +8,7 @@
 use crate::LANES;
 use crate::lanes::Lanes;
 use crate::level::Kernel;
+use crate::pack::widen;
 
 /// Two weights of sixteen outputs each: one step of a panel.
 #[derive(Debug, Clone, Copy)]
@@ -105,15 +106,23 @@ impl Compact {
         GROUP.min(self.exponents.len() - panel / GROUP * GROUP)
     }
 
-    /// The pair of weights of an output in a step.
-    pub(crate) fn pair(&self, output: usize, step: usize) -> u32 {
+    /// The weights of an output as f32.
+    pub(crate) fn row(&self, output: usize, out: &mut [f32]) {
         let (panel, lane) = (output / LANES, output % LANES);
-        let group = panel / GROUP * GROUP * self.length;
-        let from = &self.steps[group + step * self.width(panel) + panel % GROUP];
-        let mut pairs = [0; LANES];
-        unpack(from, &self.exponents[panel], &mut pairs);
-        self.exceptions(panel, step).correct(step, std::slice::from_mut(&mut pairs));
-        pairs[lane]
+        let group = &self.steps[panel / GROUP * GROUP * self.length..];
+        let steps = group.iter().skip(panel % GROUP).step_by(self.width(panel));
+        for (out, step) in out.chunks_mut(2).zip(steps) {
+            let pair = pair(step, &self.exponents[panel], lane);
+            out.copy_from_slice(&widen(pair)[..out.len()]);
+        }
+        for Exception { step, at, bits } in &self.exceptions[panel] {
+            let place = 2 * *step as usize + usize::from(at % 2);
+            if usize::from(at / 2) == lane
+                && let Some(out) = out.get_mut(place)
+            {
+                *out = f32::from_bits(u32::from(*bits) << 16);
+            }
+        }
     }
 
     /// The steps of the group that begins with a panel, `[length, P]`, and its exponents.
@@ -203,17 +212,23 @@ fn frequent(panel: &[[u32; LANES]]) -> [u8; LANES] {
 /// One step in the layout of panels, exceptions aside: what every level does.
 #[inline(always)]
 pub(crate) fn unpack(step: &CompactStep, exponents: &Exponents, pairs: &mut [u32; LANES]) {
-    for (lane, pair) in pairs.iter_mut().enumerate() {
-        let mut both = 0;
-        for half in 0..2 {
-            let place = place(2 * lane + half);
-            let number = usize::from(step.codes[place % LANES] >> (place / LANES * 4) & 0xF);
-            let high = exponents.high[number] | step.rest[place] & 0x80;
-            let low = exponents.low[number] | step.rest[place] & 0x7F;
-            both |= u32::from(u16::from_le_bytes([low, high])) << (16 * half);
-        }
-        *pair = both;
+    for (lane, to) in pairs.iter_mut().enumerate() {
+        *to = pair(step, exponents, lane);
     }
+}
+
+/// The pair of weights of a lane in a step, exceptions aside.
+#[inline(always)]
+fn pair(step: &CompactStep, exponents: &Exponents, lane: usize) -> u32 {
+    let mut both = 0;
+    for half in 0..2 {
+        let place = place(2 * lane + half);
+        let number = usize::from(step.codes[place % LANES] >> (place / LANES * 4) & 0xF);
+        let high = exponents.high[number] | step.rest[place] & 0x80;
+        let low = exponents.low[number] | step.rest[place] & 0x7F;
+        both |= u32::from(u16::from_le_bytes([low, high])) << (16 * half);
+    }
+    both
 }
 
 /// Unpacks a group's panels, one behind the other.

@@ -1,6 +1,6 @@
 //! Attention of a step: which rows attend together, and where their results go.
 
-use thinksafe_kernels::{Attention, Element, Pool, attend, store};
+use thinksafe_kernels::{Attention, Element, Pool, RowsMut, attend, store};
 
 use crate::cpu::decoder::Row;
 use crate::cpu::layer::Heads;
@@ -42,12 +42,11 @@ impl Tiles {
         (rows, window): (&[Row<'_>], Option<usize>),
         blocks: &[HeadBlocks<C>],
         qkv: &[f32],
-        out: &mut Vec<f32>,
+        out: RowsMut<'_>,
     ) {
         let (group, dim) = (heads.group(), heads.dim);
-        out.resize(rows.len() * heads.heads * dim, 0.0);
         let cut = (self.ends.as_slice(), heads.kv_heads, group * dim);
-        pool.for_each_block(out, cut, &|tile, head, out| {
+        out.for_each_block(pool, cut, &|tile, head, out| {
             let first = self.ends[tile] - out.len();
             let rows = &rows[first..self.ends[tile]];
             let qkv = qkv[first * heads.qkv_width()..].chunks(heads.qkv_width()).take(rows.len());

@@ -123,7 +123,7 @@ impl CpuDecoder {
     ///
     /// Of the last layer the others leave keys and values, and no more: nothing would read it.
     fn run<C: Element>(&mut self, pool: &Pool, store: &mut KvStore<C>, rows: &[Row<'_>]) -> usize {
-        self.embed(rows);
+        self.embed(pool, rows);
         self.turn(pool, rows);
         self.scratch.tiles.arrange(self.heads, rows);
         let by = (pool, self.heads);
@@ -141,7 +141,7 @@ impl CpuDecoder {
             }
             layer.keep(by, (&rows, &self.turns), store.layer_mut(index), scratch);
             if index + 1 == self.layers.len() && !rows.iter().all(|row| row.logits) {
-                scratch.narrow(&rows);
+                scratch.narrow(self.heads, &rows);
                 rows.to_mut().retain(|row| row.logits);
                 scratch.tiles.arrange(self.heads, &rows);
             }
@@ -157,18 +157,20 @@ impl CpuDecoder {
         rows.len()
     }
 
-    fn embed(&mut self, rows: &[Row<'_>]) {
-        let width = self.norm.len();
-        self.scratch.x.resize(rows.len() * width, 0.0);
-        self.scratch.adapters.clear();
-        self.scratch.adapters.extend(rows.iter().map(|row| row.adapter));
-        let embedding = self.embedding.as_ref().unwrap_or(&self.head);
-        for (row, x) in rows.iter().zip(self.scratch.x.chunks_exact_mut(width)) {
-            embedding.row(row.token as usize, x);
+    fn embed(&mut self, pool: &Pool, rows: &[Row<'_>]) {
+        let Self { embedding, head, embedding_scale: scale, scratch, norm, .. } = self;
+        let (embedding, width) = (embedding.as_ref().unwrap_or(head), norm.len());
+        let vocab = embedding.outputs();
+        assert!(rows.iter().all(|row| (row.token as usize) < vocab), "tokens below {vocab}");
+        scratch.x.resize(rows.len() * width, 0.0);
+        scratch.adapters.clear();
+        scratch.adapters.extend(rows.iter().map(|row| row.adapter));
+        pool.for_each_chunk(&mut scratch.x, width, &|row, x| {
+            embedding.row(rows[row].token as usize, x);
             for value in x {
-                *value *= self.embedding_scale;
+                *value *= *scale;
             }
-        }
+        });
     }
 
     /// The turns of the rows' positions, by angles in f32 as `transformers` computes them.

@@ -63,13 +63,13 @@ pub(crate) struct Scratch {
     pub(crate) x: Vec<f32>,
     /// The stream normalised for the next block.
     pub(crate) normed: Inputs,
-    qkv: Vec<f32>,
-    mixed: Vec<f32>,
-    /// `mixed` as the output projection reads it.
-    rounded: Inputs,
+    /// Queries, keys and values of the rows, then gate and up of them.
+    wide: Vec<f32>,
+    attended: Inputs,
     pub(crate) delta: Vec<f32>,
-    gate_up: Vec<f32>,
     gated: Inputs,
+    /// What a block's result is normalised into, where it is.
+    spare: Vec<f32>,
     /// The adapter of each row.
     pub(crate) adapters: Vec<Option<usize>>,
     pub(crate) tiles: Tiles,
@@ -82,36 +82,41 @@ impl Scratch {
         Self {
             x: Vec::new(),
             normed: inputs(),
-            qkv: Vec::new(),
-            mixed: Vec::new(),
-            rounded: inputs(),
+            wide: Vec::new(),
+            attended: inputs(),
             delta: Vec::new(),
-            gate_up: Vec::new(),
             gated: inputs(),
+            spare: Vec::new(),
             adapters: Vec::new(),
             tiles: Tiles::default(),
         }
     }
 
-    /// Leaves only the rows whose logits are wanted.
-    pub(crate) fn narrow(&mut self, rows: &[Row<'_>]) {
-        for values in [&mut self.x, &mut self.qkv] {
-            narrow(values, rows);
-        }
+    /// Leaves only the rows whose logits are wanted, of the stream and of queries, keys and values.
+    pub(crate) fn narrow(&mut self, heads: Heads, rows: &[Row<'_>]) {
+        let width = self.x.len() / rows.len();
+        let left = narrow(&mut self.x, width, rows);
+        self.x.truncate(left * width);
+        narrow(&mut self.wide, heads.qkv_width(), rows);
         let mut wanted = rows.iter().map(|row| row.logits);
         self.adapters.retain(|_| wanted.next() == Some(true));
     }
 }
 
-/// Moves the rows of `[R, W]` whose logits are wanted to the front, and ends behind them.
-fn narrow(values: &mut Vec<f32>, rows: &[Row<'_>]) {
-    let width = values.len() / rows.len();
-    let mut end = 0;
+/// Moves the rows of `[R, width]` whose logits are wanted to the front; returns how many they are.
+fn narrow(values: &mut [f32], width: usize, rows: &[Row<'_>]) -> usize {
+    let mut left = 0;
     for (index, _) in rows.iter().enumerate().filter(|(_, row)| row.logits) {
-        values.copy_within(index * width..(index + 1) * width, end);
-        end += width;
+        values.copy_within(index * width..(index + 1) * width, left * width);
+        left += 1;
     }
-    values.truncate(end);
+    left
+}
+
+/// The beginning of memory that serves several purposes.
+fn beginning(memory: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    memory.resize(length.max(memory.len()), 0.0);
+    &mut memory[..length]
 }
 
 impl Layer {
@@ -123,14 +128,15 @@ impl Layer {
         store: &mut [HeadBlocks<C>],
         scratch: &mut Scratch,
     ) {
-        let Scratch { normed, qkv, adapters, .. } = scratch;
+        let Scratch { normed, wide, adapters, .. } = scratch;
+        let qkv = beginning(wide, rows.len() * heads.qkv_width());
         self.qkv.forward(pool, (normed.rows(), adapters), qkv);
         self.rotate(pool, heads, turns, qkv);
         keep((pool, heads), rows, qkv, store);
     }
 
     /// Adds the attention block to the stream and leaves what the feed-forward block reads in `normed`, then puts the
-    /// feed-forward block's result into `delta`, for the next layer to add. The rows' queries are in `qkv`, what they
+    /// feed-forward block's result into `delta`, for the next layer to add. The rows' queries are in `wide`, what they
     /// attend to is in the store.
     pub(crate) fn forward<C: Element>(
         &self,
@@ -139,20 +145,23 @@ impl Layer {
         store: &[HeadBlocks<C>],
         scratch: &mut Scratch,
     ) {
-        let Scratch { x, normed, qkv, mixed, rounded, delta, gate_up, gated, .. } = scratch;
+        let Scratch { x, normed, wide, attended, delta, gated, spare, .. } = scratch;
         let (count, adapters) = (rows.len(), scratch.adapters.as_slice());
-        scratch.tiles.attend((pool, heads), (rows, self.window), store, qkv, mixed);
-        let attended = rounded.of(pool, mixed, self.o.weight.inputs());
-        self.o.forward(pool, (attended, adapters), delta);
-        normalise((pool, heads), self.after_attention.as_deref(), delta, mixed);
+        delta.resize(x.len(), 0.0);
+        let out = attended.rows_mut(count, self.o.weight.inputs());
+        let qkv = &wide[..count * heads.qkv_width()];
+        scratch.tiles.attend((pool, heads), (rows, self.window), store, qkv, out);
+        self.o.forward(pool, (attended.rows(), adapters), delta);
+        normalise((pool, heads), self.after_attention.as_deref(), delta, spare);
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
         let out = normed.rows_mut(count, norm.0.len());
         add_rms_norm(pool, x, (delta, heads.residual), norm, out);
+        let gate_up = beginning(wide, count * self.gate_up.weight.outputs());
         self.gate_up.forward(pool, (normed.rows(), adapters), gate_up);
         let out = gated.rows_mut(count, self.down.weight.inputs());
         gate(pool, self.activation, (gate_up, count), out);
         self.down.forward(pool, (gated.rows(), adapters), delta);
-        normalise((pool, heads), self.after_mlp.as_deref(), delta, mixed);
+        normalise((pool, heads), self.after_mlp.as_deref(), delta, spare);
     }
 
     /// Normalises and rotates the query and key heads in place.

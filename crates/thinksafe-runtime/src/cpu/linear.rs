@@ -18,11 +18,9 @@ impl Linear {
         &self,
         pool: &Pool,
         (x, adapters): (Rows<'_>, &[Option<usize>]),
-        out: &mut Vec<f32>,
+        out: &mut [f32],
     ) {
-        let rows = adapters.len();
-        out.resize(rows * self.weight.outputs(), 0.0);
-        matmul(pool, &self.weight, (x, rows), out);
+        matmul(pool, &self.weight, (x, adapters.len()), out);
         if let Some(bias) = &self.bias {
             for out in out.chunks_exact_mut(bias.len()) {
                 for (out, bias) in out.iter_mut().zip(bias) {
