@@ -80,11 +80,12 @@ pub fn gate(
     });
 }
 
-struct Gated<'a> {
-    activation: Activation,
-    gate: &'a [f32],
-    up: &'a [f32],
-    out: &'a mut [f32],
+/// `out = activation(gate) · up`.
+pub(crate) struct Gated<'a> {
+    pub(crate) activation: Activation,
+    pub(crate) gate: &'a [f32],
+    pub(crate) up: &'a [f32],
+    pub(crate) out: &'a mut [f32],
 }
 
 impl Kernel for Gated<'_> {

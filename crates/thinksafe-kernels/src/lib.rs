@@ -50,7 +50,7 @@ pub use attention::{Attention, BLOCK, KvBlock, attend, block_len, store};
 pub use element::Element;
 pub use inputs::{Arithmetic, Inputs, Rows, RowsMut};
 pub use level::Level;
-pub use matmul::{add_matmul, matmul};
+pub use matmul::{add_matmul, gated_matmul, matmul};
 pub use norm::{add_rms_norm, rms_norm};
 pub use pack::PackedMatrix;
 pub use pool::{Pool, Run};

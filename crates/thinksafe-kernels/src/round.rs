@@ -12,15 +12,11 @@ pub(crate) fn bf16_bits(value: f32) -> u32 {
     if value.is_nan() { bits >> 16 | 0x40 } else { rounded }
 }
 
-/// Rounds values to pairs of bf16, a zero behind the last of an odd number.
+/// Rounds values to pairs of bf16.
 #[inline(always)]
-pub(crate) fn round_pairs(values: &[f32], pairs: &mut [u32]) {
-    let (whole, rest) = values.as_chunks::<2>();
-    for (pair, [low, high]) in pairs.iter_mut().zip(whole) {
+pub(crate) fn round_pairs(values: &[f32; 2 * LANES], pairs: &mut [u32; LANES]) {
+    for (pair, [low, high]) in pairs.iter_mut().zip(values.as_chunks::<2>().0) {
         *pair = bf16_bits(*low) | bf16_bits(*high) << 16;
-    }
-    if let ([last], Some(pair)) = (rest, pairs.last_mut()) {
-        *pair = bf16_bits(*last);
     }
 }
 
@@ -29,9 +25,10 @@ pub(crate) fn round_row(level: Level, x: &[f32], pairs: &mut [u32]) {
     level.run(Round { x, pairs });
 }
 
-struct Round<'a> {
-    x: &'a [f32],
-    pairs: &'a mut [u32],
+/// `K` values into `ceil(K / 2)` pairs.
+pub(crate) struct Round<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) pairs: &'a mut [u32],
 }
 
 impl Kernel for Round<'_> {
@@ -42,7 +39,11 @@ impl Kernel for Round<'_> {
         for (pairs, values) in pairs.as_chunks_mut().0.iter_mut().zip(vectors) {
             V::round_pairs(values, pairs);
         }
-        round_pairs(rest, rest_pairs);
+        // By the same instruction, which takes what is not normal for zero.
+        let (mut values, mut pairs) = ([0f32; 2 * LANES], [0u32; LANES]);
+        values[..rest.len()].copy_from_slice(rest);
+        V::round_pairs(&values, &mut pairs);
+        rest_pairs.copy_from_slice(&pairs[..rest_pairs.len()]);
     }
 }
 

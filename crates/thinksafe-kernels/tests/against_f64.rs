@@ -4,8 +4,8 @@
 use half::bf16;
 use thinksafe_kernels::{
     Activation, Arithmetic, Attention, BLOCK, Element, Inputs, Level, PackedMatrix, Pool, Rows,
-    RowsMut, add_matmul, add_rms_norm, attend, block_len, gate, matmul, norm_and_rotate, rms_norm,
-    soft_cap, store,
+    RowsMut, add_matmul, add_rms_norm, attend, block_len, gate, gated_matmul, matmul,
+    norm_and_rotate, rms_norm, soft_cap, store,
 };
 
 /// Numbers in [-1, 1) that look random and are the same everywhere.
@@ -367,6 +367,42 @@ fn blocks_that_products_read_are_those_of_f32_rounded() {
             kept.rows().row(row, out);
         }
         assert!(values.iter().zip(&rounded).all(|(x, y)| bf16::from_f32(*x).to_f32() == *y));
+    }
+}
+
+#[test]
+fn products_are_gated_to_the_bits_of_product_and_gate() {
+    // By pieces where rows are many and outputs whole groups, apart otherwise; the longest sums are taken in parts.
+    for [rows, width, inputs] in
+        [[70, 96, 512], [129, 48, 301], [9, 48, 4200], [5, 96, 512], [70, 40, 64]]
+    {
+        let plain = PackedMatrix::from_bf16(&like_a_models(2 * width * inputs), 2 * width, inputs);
+        let compact = plain.clone().compact(Level::Portable);
+        let wide = PackedMatrix::new(&numbers(2 * width * inputs, 16), 2 * width, inputs);
+        assert!(compact.bytes() < plain.bytes() && !wide.is_bf16());
+        let x = numbers(rows * inputs, 2);
+        for pool in pools(&Level::available()) {
+            for arithmetic in [Arithmetic::F32, Arithmetic::Bf16] {
+                for weights in [&plain, &compact, &wide] {
+                    let [mut kept, mut expected, mut found] =
+                        [(); 3].map(|()| Inputs::new(arithmetic));
+                    let x = (kept.of(&pool, &x, inputs), rows);
+                    let mut memory = vec![0f32; rows * 2 * width];
+                    matmul(&pool, weights, x, &mut memory);
+                    let out = expected.rows_mut(rows, width);
+                    gate(&pool, Activation::GeluTanh, (&memory, rows), out);
+                    let out = found.rows_mut(rows, width);
+                    memory.clear();
+                    gated_matmul(&pool, Activation::GeluTanh, weights, x, &mut memory, out);
+                    let same = match (expected.rows(), found.rows()) {
+                        (Rows::F32(expected), Rows::F32(found)) => expected == found,
+                        (Rows::Bf16(expected), Rows::Bf16(found)) => expected == found,
+                        _ => false,
+                    };
+                    assert!(same, "[{rows}, {width}, {inputs}] at {:?}", pool.level());
+                }
+            }
+        }
     }
 }
 

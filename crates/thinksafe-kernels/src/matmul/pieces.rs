@@ -3,36 +3,41 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::few::{FEW, Few};
+use super::panels::Source;
 use super::tile::{Piece, Product};
 use crate::LANES;
-use crate::pack::{Compact, GROUP, Unpack};
+use crate::pack::GROUP;
 use crate::pool::Pool;
 use crate::step::Step;
 
 /// Rows that a group of panels is multiplied with at a time: pieces small enough for threads to end together.
-const ROWS: usize = 64;
+pub(super) const ROWS: usize = 64;
 
-/// Pieces of a product of this size: every group of panels with every block of rows.
-fn count([rows, outputs]: [usize; 2]) -> usize {
-    outputs.div_ceil(LANES).div_ceil(GROUP) * rows.div_ceil(ROWS)
+/// Groups of the panels of so many outputs.
+pub(super) fn groups(outputs: usize) -> usize {
+    outputs.div_ceil(LANES).div_ceil(GROUP)
 }
 
-/// The panels and rows of a piece.
-fn piece([rows, outputs]: [usize; 2], piece: usize) -> [Range<usize>; 2] {
+/// The panels of a group.
+pub(super) fn group(outputs: usize, number: usize) -> Range<usize> {
+    number * GROUP..((number + 1) * GROUP).min(outputs.div_ceil(LANES))
+}
+
+/// Hands out every group of panels with every block of rows; blocks that a thread takes together are one range of rows.
+pub(super) fn for_each_piece(
+    pool: &Pool,
+    [rows, outputs]: [usize; 2],
+    work: &(impl Fn(Range<usize>, Range<usize>) + Sync),
+) {
     let blocks = rows.div_ceil(ROWS);
-    let (group, block) = (piece / blocks, piece % blocks);
-    let panels = group * GROUP..((group + 1) * GROUP).min(outputs.div_ceil(LANES));
-    [panels, block * ROWS..((block + 1) * ROWS).min(rows)]
-}
-
-/// A product with all panels of its matrix.
-pub(super) fn multiply<S: Step>(pool: &Pool, product: &Product<'_, S>) {
-    let level = pool.level();
-    pool.split(count(product.size), &|pieces| {
-        for index in pieces {
-            let [panels, rows] = piece(product.size, index);
-            level.run(Piece { product, panels, rows });
+    pool.split(groups(outputs) * blocks, &|pieces| {
+        let mut from = pieces.start;
+        while from < pieces.end {
+            let number = from / blocks;
+            let (first, to) = (number * blocks, pieces.end.min((number + 1) * blocks));
+            let rows = (from - first) * ROWS..rows.min((to - first) * ROWS);
+            work(group(outputs, number), rows);
+            from = to;
         }
     });
 }
@@ -42,36 +47,22 @@ thread_local! {
     static UNPACKED: RefCell<Vec<[u32; LANES]>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A product, of which no weights are given, with panels that are unpacked first, a group at a time: the same bits.
-pub(super) fn unpack_and_multiply<S: Step<Weights = [u32; LANES]>>(
+/// A product, of which no weights are given, with the panels of a matrix.
+pub(super) fn multiply<S: Step>(
     pool: &Pool,
-    compact: &Compact,
+    source: &(impl Source<S::Weights> + ?Sized),
     product: &Product<'_, S>,
 ) {
+    if source.multiply_few(pool, product) {
+        return;
+    }
     let (level, &Product { x, size, out, add, .. }) = (pool.level(), product);
     let length = x.len() / size[0];
-    if size[0] <= FEW && level.has_fast_products() {
-        return pool.split(count(size), &|groups| {
-            for group in groups {
-                level.run(Few { product, compact, panel: group * GROUP });
-            }
-        });
-    }
-    pool.split(count(size), &|pieces| {
-        UNPACKED.with_borrow_mut(|buffer| {
-            let mut unpacked = None;
-            for index in pieces {
-                let [panels, rows] = piece(size, index);
-                let (first, needed) = (panels.start, panels.len() * length);
-                buffer.resize(needed.max(buffer.len()), [0; LANES]);
-                if unpacked != Some(first) {
-                    unpacked = Some(first);
-                    level.run(Unpack { compact, panel: first, to: &mut buffer[..needed] });
-                }
-                let product =
-                    &Product::<S> { weights: &buffer[..needed], first, x, size, out, add };
-                level.run(Piece { product, panels, rows });
-            }
+    for_each_piece(pool, size, &|panels, rows| {
+        UNPACKED.with_borrow_mut(|memory| {
+            let weights = source.group(level, panels.clone(), length, memory);
+            let product = &Product::<S> { weights, first: panels.start, x, size, out, add };
+            level.run(Piece { product, panels, rows });
         });
     });
 }

@@ -1,8 +1,8 @@
 //! One decoder layer of a step.
 
 use thinksafe_kernels::{
-    Activation, Arithmetic, Element, Inputs, Pool, RowsMut, add_rms_norm, gate, norm_and_rotate,
-    rms_norm,
+    Activation, Arithmetic, Element, Inputs, Pool, RowsMut, add_rms_norm, gate, gated_matmul,
+    norm_and_rotate, rms_norm,
 };
 
 use crate::cpu::attention::{Tiles, keep};
@@ -156,10 +156,15 @@ impl Layer {
         let norm = (self.inner_norm.as_slice(), heads.epsilon);
         let out = normed.rows_mut(count, norm.0.len());
         add_rms_norm(pool, x, (delta, heads.residual), norm, out);
-        let gate_up = beginning(wide, count * self.gate_up.weight.outputs());
-        self.gate_up.forward(pool, (normed.rows(), adapters), gate_up);
+        let (activation, normed) = (self.activation, normed.rows());
         let out = gated.rows_mut(count, self.down.weight.inputs());
-        gate(pool, self.activation, (gate_up, count), out);
+        if self.gate_up.is_plain(adapters) {
+            gated_matmul(pool, activation, &self.gate_up.weight, (normed, count), wide, out);
+        } else {
+            let gate_up = beginning(wide, count * self.gate_up.weight.outputs());
+            self.gate_up.forward(pool, (normed, adapters), gate_up);
+            gate(pool, activation, (gate_up, count), out);
+        }
         self.down.forward(pool, (gated.rows(), adapters), delta);
         normalise((pool, heads), self.after_mlp.as_deref(), delta, spare);
     }

@@ -13,6 +13,11 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
+    /// Whether rows of these adapters are multiplied by the matrix, and no more.
+    pub(crate) fn is_plain(&self, adapters: &[Option<usize>]) -> bool {
+        self.bias.is_none() && adapters.iter().all(|adapter| !self.deltas.has(*adapter))
+    }
+
     /// `out = x · weightᵀ + bias (+ the delta of the row's adapter)`, for `x` of `[rows, in]`.
     pub(crate) fn forward(
         &self,

@@ -14,6 +14,11 @@ impl Deltas {
         Self(by_adapter)
     }
 
+    /// Whether an adapter changes the projection.
+    pub(crate) fn has(&self, adapter: Option<usize>) -> bool {
+        adapter.is_some_and(|adapter| self.0.get(adapter).is_some_and(Option::is_some))
+    }
+
     /// Adds to each row of `out` what the row's adapter makes of its `x`.
     pub(crate) fn add_to(
         &self,
